@@ -1,0 +1,44 @@
+# The two commands are `make demo` and `make test`; both prepare what they need by themselves.
+PY      := .venv/bin/python
+export PATH := $(CURDIR)/.cache/bin:$(PATH)
+SOURCES := parley ari_app audio_fork media_core demo tests tools benchmarks setup.py
+
+.PHONY: demo test test-fast prepare prepare-pbx build debug lint format bench clean
+
+demo: prepare-pbx      ## one real call on a private Asterisk; ARGS=--listen stays up for your softphone
+	$(PY) -m demo $(ARGS)
+
+test: prepare-pbx      ## everything: unit, contract and end-to-end on a real Asterisk
+	$(PY) -m pytest $(ARGS)
+
+test-fast: prepare     ## unit tests only: no PBX
+	$(PY) -m pytest -m "not contract and not e2e" $(ARGS)
+
+prepare:               ## virtual environment, compiler, speech synthesisers
+	@python3 tools/prepare.py
+
+prepare-pbx:           ## the same and a private Asterisk, unpacked, never installed
+	@python3 tools/prepare.py --with asterisk
+
+build: prepare         ## compile the media core in place
+	$(PY) setup.py -q build_ext --inplace
+
+debug: prepare         ## compile it with every check on, and run the unit tests so
+	PARLEY_CYTHON_DEBUG=1 $(PY) setup.py -q build_ext --inplace --force
+	$(PY) -m pytest -m "not contract and not e2e" $(ARGS)
+	$(PY) setup.py -q build_ext --inplace --force
+
+lint: prepare          ## ruff and mypy --strict
+	$(PY) -m ruff check $(SOURCES)
+	$(PY) -m ruff format --check $(SOURCES)
+	$(PY) -m mypy $(wildcard parley ari_app audio_fork media_core demo tests tools benchmarks)
+
+format: prepare
+	$(PY) -m ruff format $(SOURCES)
+	$(PY) -m ruff check --fix $(SOURCES)
+
+bench: prepare         ## BENCH=recognition runs one
+	$(PY) -m benchmarks $(BENCH)
+
+clean:                 ## keeps .cache (downloads)
+	rm -rf build .venv *.egg-info media_core/*.so

@@ -1,0 +1,258 @@
+"""Settings: `parley.toml` and `PARLEY_*` environment variables, checked at start.
+
+The CLI loads them once and hands them to the wiring; nobody reads the environment elsewhere.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+DEFAULT_FILE = Path("parley.toml")
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class SettingsError(Exception):
+    """The settings cannot be used. One line per problem: which key, what is wrong, what to write."""
+
+
+class Section(BaseModel):
+    """A table of parley.toml; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AsteriskSettings(Section):
+    """Where the PBX is and how to log in."""
+
+    url: str = "http://127.0.0.1:8088/ari"
+    username: str = "parley"
+    password: SecretStr | None = None
+    """From PARLEY_ASTERISK__PASSWORD; in parley.toml use password_file."""
+    password_file: Path | None = None
+    application: str = Field(default="parley", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://, for instance http://127.0.0.1:8088/ari")
+        return url.rstrip("/")
+
+    def read_password(self) -> str:
+        """Return the ARI password; raises SettingsError when there is none."""
+        if self.password is not None:
+            return self.password.get_secret_value()
+        if self.password_file is None:
+            raise SettingsError(
+                "asterisk.password_file is not set: name a file that holds the password of the ari.conf user "
+                f"[{self.username}], or set PARLEY_ASTERISK__PASSWORD; `parley init asterisk` writes both sides"
+            )
+        try:
+            password = self.password_file.read_text(encoding="utf-8").strip()
+        except OSError as err:
+            raise SettingsError(
+                f"asterisk.password_file = {str(self.password_file)!r} cannot be read ({err.strerror}): "
+                "create it with the ari.conf password in it, readable by Parley's user only"
+            ) from err
+        if not password:
+            raise SettingsError(f"asterisk.password_file = {str(self.password_file)!r} is empty")
+        return password
+
+
+class MediaSettings(Section):
+    """The audio legs between the PBX and us."""
+
+    host: str = "127.0.0.1"
+    """Our address as the PBX reaches it; also the one we bind."""
+    first_port: Port = 21000
+    last_port: Port = 21998
+    codec: Literal["ulaw", "alaw", "slin", "g722"] = "ulaw"
+
+
+class WorkerSettings(Section):
+    """The inference worker."""
+
+    address: str = ""
+    """gRPC address of a worker that runs elsewhere (`host:port`); empty: we start our own."""
+    recognizers: int = Field(default=2, ge=1, le=64)
+    """Utterances recognised at the same time (each decoder pair holds about 60 MB)."""
+
+
+class HttpSettings(Section):
+    """Metrics and health."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8089
+
+
+class RecordingSettings(Section):
+    """Stereo recordings: caller left, agent right."""
+
+    enabled: bool = False
+
+
+class LogSettings(Section):
+    """Structured logs on stderr."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    json_lines: bool = False
+    personal_data: bool = False
+    """Keep numbers and transcripts (`pii_*`) in the log; off by default."""
+
+
+class LimitSettings(Section):
+    """Admission and patience."""
+
+    max_calls: int = Field(default=20, ge=1)
+    """More callers than this go straight on in the dialplan with PARLEY_STATUS=BUSY."""
+    drain_s: float = Field(default=30.0, ge=0)
+    """After SIGTERM, how long calls may go on before they are handed to their fallback queue."""
+
+
+class AgentSettings(Section):
+    """One AI agent."""
+
+    flow: str
+    language: str = ""
+    """Overrides the flow's own; the call's `language=` argument overrides both."""
+    voice: str = ""
+    recognizer: str = "pocketsphinx"
+    synthesizer: str = ""
+    """Empty: flite for English, espeak-ng for everything else."""
+    fallback_queue: str = ""
+    """Where callers go when the agent cannot go on."""
+
+
+class Settings(BaseSettings):
+    """All settings. Relative paths count from the folder of parley.toml."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PARLEY_", env_nested_delimiter="__", extra="forbid", frozen=True, case_sensitive=False
+    )
+
+    data_dir: Path = Path("parley-data")
+    flow_folders: tuple[Path, ...] = ()
+    """Searched before the flows that come with Parley."""
+    asterisk: AsteriskSettings = AsteriskSettings()
+    media: MediaSettings = MediaSettings()
+    worker: WorkerSettings = WorkerSettings()
+    http: HttpSettings = HttpSettings()
+    recording: RecordingSettings = RecordingSettings()
+    log: LogSettings = LogSettings()
+    limits: LimitSettings = LimitSettings()
+    agents: dict[str, AgentSettings] = Field(default_factory=dict)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file."""
+        return (EnvSettingsSource(settings_cls), init_settings)
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL of the record."""
+        return f"sqlite+aiosqlite:///{self.data_dir / 'parley.db'}"
+
+    @property
+    def recordings_dir(self) -> Path:
+        """Where recordings lie, by year, month and day."""
+        return self.data_dir / "recordings"
+
+    @property
+    def whispers_dir(self) -> Path:
+        """Where summaries for queue agents lie until they have been heard."""
+        return self.data_dir / "whispers"
+
+    @property
+    def speech_cache_dir(self) -> Path:
+        """Where synthesised prompts are kept."""
+        return self.data_dir / "speech-cache"
+
+
+def load_settings(file: Path | None = None) -> Settings:
+    """Read the settings from `file`, from $PARLEY_CONFIG, or from ./parley.toml.
+
+    Raises SettingsError naming every wrong key and its fix.
+    """
+    path = file or Path(os.environ.get("PARLEY_CONFIG", DEFAULT_FILE))
+    tables = _read_toml(path)
+    if isinstance(tables.get("asterisk"), dict) and "password" in tables["asterisk"]:
+        raise SettingsError(
+            f"{path}: asterisk.password: secrets do not belong in this file; use asterisk.password_file "
+            "or PARLEY_ASTERISK__PASSWORD"
+        )
+    try:
+        settings = Settings(**tables)
+    except ValidationError as err:
+        raise SettingsError("\n".join(_explain(path, problem) for problem in err.errors())) from err
+    if not settings.agents:
+        raise SettingsError(f'{path}: no agent: add a table such as [agents.reception] with flow = "appointment"')
+    return _anchored(settings, path.resolve().parent)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError as err:
+        raise SettingsError(
+            f"{path}: not found: `parley init asterisk` writes one, --config or PARLEY_CONFIG names another"
+        ) from err
+    except OSError as err:
+        raise SettingsError(f"{path}: cannot be read ({err.strerror})") from err
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise SettingsError(f"{path}: not valid TOML: {err}") from err
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """Return the settings with relative paths made absolute from the file's folder."""
+    asterisk = settings.asterisk
+    if asterisk.password_file is not None:
+        asterisk = asterisk.model_copy(update={"password_file": folder / asterisk.password_file})
+    return settings.model_copy(
+        update={
+            "data_dir": folder / settings.data_dir,
+            "flow_folders": tuple(folder / path for path in settings.flow_folders),
+            "asterisk": asterisk,
+        }
+    )
+
+
+def _explain(path: Path, problem: Any) -> str:
+    """Turn one pydantic problem into a line with key and fix."""
+    location = [str(part) for part in problem["loc"]]
+    key = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        known = _known_keys(location[:-1])
+        close = difflib.get_close_matches(location[-1], known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known keys here: {', '.join(sorted(known))}"
+        return f"{path}: {key}: unknown key; {hint}"
+    if problem["type"] == "missing":
+        return f"{path}: {key}: missing; it must be set"
+    return f"{path}: {key} = {problem.get('input')!r}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def _known_keys(location: list[str]) -> list[str]:
+    """Return the keys that a table may have."""
+    model: type[BaseModel] = Settings
+    for part in location:
+        if part not in model.model_fields:
+            return list(AgentSettings.model_fields)
+        annotation = model.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return list(AgentSettings.model_fields)
+        model = annotation
+    return list(model.model_fields)

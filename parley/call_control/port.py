@@ -1,0 +1,98 @@
+"""The port through which Parley controls calls on any PBX.
+
+`tests/contract/test_call_control.py` defines it: the fake and every adapter pass the same suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
+
+from parley.call_control.events import CallEvent
+from parley.call_control.vocabulary import (
+    AudioPeer,
+    AudioTarget,
+    HangupCause,
+    Leg,
+    LegId,
+    OriginateRequest,
+    TransferTarget,
+)
+
+
+class CallControl(Protocol):
+    """Control of the legs that a PBX has put in our hands.
+
+    Every method that names a leg raises LegGone when the leg has ended or left, PbxRefused when the PBX says
+    no, PbxUnavailable when there is no connection or no answer in time, InvalidRequest for arguments that no
+    PBX could carry out. A cancelled call may or may not have taken effect on the PBX.
+    """
+
+    def events(self) -> AsyncIterator[CallEvent]:
+        """Yield what the PBX tells us, in its order, until the adapter is closed. One consumer."""
+        ...
+
+    async def legs(self) -> list[Leg]:
+        """Return the party legs now in our hands (media legs of our own never count)."""
+        ...
+
+    async def originate(self, request: OriginateRequest) -> LegId:
+        """Start an outbound leg and return its id at once.
+
+        LegRinging, then LegAnswered or LegEnded (with the Q.850 cause) follow as events.
+        """
+        ...
+
+    async def ring(self, leg_id: LegId) -> None:
+        """Let an offered leg hear ringing."""
+        ...
+
+    async def answer(self, leg_id: LegId) -> None:
+        """Answer an offered leg. Answering an answered leg does nothing."""
+        ...
+
+    async def attach_audio(self, leg_id: LegId, target: AudioTarget) -> AudioPeer:
+        """Connect the leg's audio, both ways, with `target`; possible before the answer.
+
+        Frames sent before the leg is answered are lost, not queued. Ends with the leg, or when the leg leaves.
+        A second call replaces the first connection.
+        """
+        ...
+
+    async def send_dtmf(self, leg_id: LegId, digits: str) -> None:
+        """Send keys to the party. Digits are `0123456789*#ABCD`; anything else raises InvalidRequest."""
+        ...
+
+    async def hold(self, leg_id: LegId, music: bool) -> None:
+        """Start (or stop, with False) music for the leg; its audio connection stays."""
+        ...
+
+    async def join(self, leg_id: LegId, other_id: LegId) -> None:
+        """Let two legs hear each other (an attached audio connection hears both)."""
+        ...
+
+    async def part(self, leg_id: LegId, other_id: LegId) -> None:
+        """Undo join: the legs no longer hear each other; each keeps its own audio connection, if any."""
+        ...
+
+    async def transfer(self, leg_id: LegId, target: TransferTarget) -> None:
+        """Send the leg elsewhere and let go of it (blind): a place in the dialplan, or a SIP address.
+
+        LegLeft or LegEnded follows. A SIP target is only requested here; the far side may still refuse.
+        """
+        ...
+
+    async def continue_in_dialplan(self, leg_id: LegId, variables: Mapping[str, str]) -> None:
+        """Set channel variables, then let the dialplan go on after the step that handed us the leg.
+
+        Variable names are `[A-Z0-9_]+`; control characters in values are removed. LegLeft follows.
+        """
+        ...
+
+    async def hangup(self, leg_id: LegId, cause: HangupCause = HangupCause.NORMAL_CLEARING) -> None:
+        """End the leg with this cause. LegEnded follows."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connection; legs stay as they are. May be called twice."""
+        ...

@@ -1,0 +1,188 @@
+"""The telephone world's words: legs, causes, dispositions, targets.
+
+Everything here is immutable and PBX-neutral; bridges, channels and REST never appear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum, StrEnum
+from typing import NewType
+
+LegId = NewType("LegId", str)
+"""One party's connection to the PBX (Asterisk: channel id; FreeSWITCH: Unique-ID)."""
+
+CallId = NewType("CallId", str)
+"""All legs of one conversation (Asterisk: linkedid; FreeSWITCH: Channel-Call-UUID)."""
+
+
+class HangupCause(IntEnum):
+    """Why a leg ended: the ITU-T Q.850 values that a call centre meets."""
+
+    UNKNOWN = 0
+    UNALLOCATED_NUMBER = 1
+    NO_ROUTE_TO_DESTINATION = 3
+    NORMAL_CLEARING = 16
+    USER_BUSY = 17
+    NO_USER_RESPONSE = 18
+    NO_ANSWER = 19
+    SUBSCRIBER_ABSENT = 20
+    CALL_REJECTED = 21
+    NUMBER_CHANGED = 22
+    ANSWERED_ELSEWHERE = 26
+    DESTINATION_OUT_OF_ORDER = 27
+    INVALID_NUMBER_FORMAT = 28
+    NORMAL_UNSPECIFIED = 31
+    NO_CIRCUIT_AVAILABLE = 34
+    NETWORK_OUT_OF_ORDER = 38
+    TEMPORARY_FAILURE = 41
+    SWITCH_CONGESTION = 42
+    REQUESTED_CHANNEL_UNAVAILABLE = 44
+    BEARER_CAPABILITY_NOT_AVAILABLE = 58
+    RECOVERY_ON_TIMER_EXPIRE = 102
+    INTERWORKING = 127
+
+    @classmethod
+    def from_q850(cls, value: int) -> HangupCause:
+        """Return the cause with this Q.850 value; one we have no word for becomes UNKNOWN."""
+        try:
+            return cls(value)
+        except ValueError:
+            return cls.UNKNOWN
+
+
+class Disposition(StrEnum):
+    """The result of an attempt to reach somebody (never the business outcome)."""
+
+    ANSWERED = "answered"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    FAILED = "failed"
+    CONGESTION = "congestion"
+    CANCELLED = "cancelled"
+
+    @classmethod
+    def of_unanswered(cls, cause: HangupCause) -> Disposition:
+        """Return the disposition of an attempt that ended with `cause` before anybody answered."""
+        return _DISPOSITION_OF_CAUSE.get(cause, cls.FAILED)
+
+
+_DISPOSITION_OF_CAUSE: Mapping[HangupCause, Disposition] = {
+    HangupCause.USER_BUSY: Disposition.BUSY,
+    HangupCause.CALL_REJECTED: Disposition.BUSY,
+    HangupCause.NO_ANSWER: Disposition.NO_ANSWER,
+    HangupCause.NO_USER_RESPONSE: Disposition.NO_ANSWER,
+    HangupCause.SUBSCRIBER_ABSENT: Disposition.NO_ANSWER,
+    HangupCause.NORMAL_CLEARING: Disposition.CANCELLED,
+    HangupCause.ANSWERED_ELSEWHERE: Disposition.CANCELLED,
+    HangupCause.NO_CIRCUIT_AVAILABLE: Disposition.CONGESTION,
+    HangupCause.SWITCH_CONGESTION: Disposition.CONGESTION,
+    HangupCause.TEMPORARY_FAILURE: Disposition.CONGESTION,
+    HangupCause.REQUESTED_CHANNEL_UNAVAILABLE: Disposition.CONGESTION,
+}
+
+
+class Direction(StrEnum):
+    """Who started the leg, seen from the PBX."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class LegState(Enum):
+    """How far a leg has come."""
+
+    OFFERED = "offered"
+    """Inbound, in our hands, neither ringing nor answered."""
+    RINGING = "ringing"
+    ANSWERED = "answered"
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One party's connection as it stood when the PBX last told us."""
+
+    id: LegId
+    call_id: CallId
+    direction: Direction
+    state: LegState
+    ani: str = ""
+    """Calling number as the PBX gave it. Controlled by the caller: never trust it inside a protocol line."""
+    ani_name: str = ""
+    """Calling name, equally untrusted."""
+    dnis: str = ""
+    """Called number or extension."""
+    arguments: tuple[str, ...] = ()
+    """What the dialplan passed to us, in order, undecoded (`agent=reception`, `retries=2`)."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Channel variables that came with the offer (those the site configured to be sent)."""
+
+
+class AudioCodec(StrEnum):
+    """Codecs that travel between the PBX and us."""
+
+    ULAW = "ulaw"
+    ALAW = "alaw"
+    SLIN = "slin"
+    """16-bit linear PCM, 8 kHz, network byte order on RTP."""
+    G722 = "g722"
+
+    @property
+    def rate_hz(self) -> int:
+        """Rate of the decoded audio (G.722 carries 16 kHz although its RTP clock says 8 kHz)."""
+        return 16000 if self is AudioCodec.G722 else 8000
+
+
+@dataclass(frozen=True, slots=True)
+class AudioTarget:
+    """Where the PBX shall send a leg's audio: our address, and the codec we want."""
+
+    host: str
+    port: int
+    codec: AudioCodec = AudioCodec.ULAW
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPeer:
+    """Where the PBX sends from and listens: the only address whose packets count."""
+
+    host: str
+    port: int
+    codec: AudioCodec
+
+
+@dataclass(frozen=True, slots=True)
+class OriginateRequest:
+    """An outbound leg to be made."""
+
+    destination: str
+    """What the PBX dials, in its own syntax (Asterisk: `PJSIP/agent1`, `Local/100@default`)."""
+    caller_id: str = ""
+    """Number to present; empty leaves the PBX's default."""
+    caller_name: str = ""
+    timeout_s: int = 30
+    """Ring time before the attempt ends with NO_ANSWER."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
+    """Come back on the leg's events, as if the dialplan had passed them."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialplanTarget:
+    """A place in the site's dialplan."""
+
+    context: str
+    extension: str
+    priority: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SipTarget:
+    """Somebody outside the PBX, reached by SIP redirect or REFER."""
+
+    uri: str
+    """For instance `sip:+15551234@carrier.example`."""
+
+
+TransferTarget = DialplanTarget | SipTarget

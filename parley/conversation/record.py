@@ -1,0 +1,121 @@
+"""What is recorded of a call: start, turns with their timings, notes, end.
+
+The conversation makes these, the store keeps them, the CLI shows them. Plain data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class EndReason(StrEnum):
+    """Why a call session ended."""
+
+    COMPLETED = "completed"
+    """The flow came to its end and hung up or went on in the dialplan."""
+    TRANSFERRED = "transferred"
+    """Handed to a queue or a number."""
+    CALLER_HUNG_UP = "caller_hung_up"
+    NOT_UNDERSTOOD = "not_understood"
+    """Retries used up; the flow's fallback was taken."""
+    ENGINE_FAILED = "engine_failed"
+    PBX_LOST = "pbx_lost"
+    DRAINED = "drained"
+    """Parley was told to stop before the call was over."""
+    REFUSED = "refused"
+    """Not served: unknown agent, overload, malformed arguments."""
+    FAILED = "failed"
+    """A fault of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallStart:
+    """An offered call."""
+
+    call_id: str
+    leg_id: str
+    agent: str
+    flow: str
+    language: str
+    direction: str
+    ani: str
+    dnis: str
+    started_at: float
+    """Seconds since the epoch, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTimings:
+    """The stages from the caller's last speech sample to the agent's first; None where a stage did not occur.
+
+    All from audio positions on the session clock, in ms. The stages add up to `response_ms`.
+    """
+
+    endpoint_ms: int | None = None
+    """Last speech sample → the decision that the turn is over."""
+    asr_ms: int | None = None
+    """Decision → final transcript."""
+    llm_ms: int | None = None
+    """Final transcript → first token of the reply."""
+    tts_ms: int | None = None
+    """Reply known → first sample of its speech ready."""
+    playout_ms: int | None = None
+    """First sample ready → first sample handed to the PBX."""
+    response_ms: int | None = None
+    """Last speech sample → first agent sample handed to the PBX."""
+    barge_in_ms: int | None = None
+    """Caller's first speech sample → agent's audio cleared, when the caller interrupted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One exchange: what the caller did, and what the agent said in return."""
+
+    number: int
+    """From 0; turn 0 is the greeting, with no caller part."""
+    node: str
+    """Flow node that was waiting when the caller spoke (for turn 0: the first node)."""
+    at_ms: int
+    """Start of the turn on the session clock."""
+    caller_text: str = ""
+    caller_keys: str = ""
+    confidence: float = 0.0
+    rejected: bool = False
+    interrupted_agent: bool = False
+    """The caller spoke over the agent's previous words."""
+    agent_text: str = ""
+    """What the agent set out to say."""
+    agent_heard: str = ""
+    """What of it the caller heard: the history holds this."""
+    timings: TurnTimings = field(default_factory=TurnTimings)
+
+
+@dataclass(frozen=True, slots=True)
+class CallNote:
+    """Something that happened besides turns."""
+
+    kind: str
+    """Stable name: `silence`, `engine_failed`, `transfer_started`, …"""
+    at_ms: int
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnd:
+    """How the call ended."""
+
+    ended_at: float
+    """Seconds since the epoch, UTC."""
+    reason: EndReason
+    outcome: str = ""
+    """What the business got, in the flow's own word."""
+    intent: str = ""
+    summary: str = ""
+    transferred_to: str = ""
+    hangup_cause: int = 0
+    """Q.850 value."""
+    slots: Mapping[str, str] = field(default_factory=dict)
+    recording: str = ""
+    """Path of the stereo WAV; empty when not recorded."""
