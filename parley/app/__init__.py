@@ -1,0 +1,1 @@
+"""The only package that knows everybody: settings, wiring, the node, the command line."""

@@ -1,0 +1,196 @@
+"""The pages of `parley calls list` and `parley calls show ID`: records in, a rich Console out.
+
+Everything that a caller may have sent is written as plain text: no markup, no terminal sequences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from parley.app.terminal_text import visible
+from parley.conversation.record import CallEnd, CallStart, EndReason, Turn
+from parley.store import CallOverview, CallRecord
+
+SHOWN_DIGITS = 2
+"""Last characters of a number that masking leaves."""
+
+UNBROKEN = ("Started", "Caller", "Duration", "Turns")
+"""Columns of the list that are never folded."""
+
+STAGES = ("endpoint", "asr", "llm", "tts", "playout", "response", "barge_in")
+"""Columns of the timings; each is a field `<stage>_ms` of TurnTimings."""
+
+GOOD_ENDS = {EndReason.COMPLETED, EndReason.TRANSFERRED, EndReason.CALLER_HUNG_UP}
+
+
+def print_calls(
+    console: Console, calls: Sequence[CallOverview], *, numbers: bool = False, zone: tzinfo | None = None
+) -> None:
+    """Print one row per call.
+
+    numbers: show callers' numbers whole.   zone: for times of day; None is the machine's own.
+    """
+    if not calls:
+        console.print(Text("No calls are recorded yet, or none that match."))
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("Started", "Call", "Agent", "Caller", "Duration", "Outcome", "Reason", "Turns"):
+        # 80 columns hold an Asterisk id. Longer ones are folded: an id cut short could not be copied.
+        table.add_column(
+            heading,
+            overflow="fold",
+            no_wrap=heading in UNBROKEN,
+            justify="right" if heading in ("Duration", "Turns") else "left",
+        )
+    for call in calls:
+        table.add_row(
+            _time_of(call.start.started_at, zone, "%m-%d %H:%M"),
+            _text(call.start.call_id),
+            _text(call.start.agent),
+            _caller(call.start, numbers),
+            _duration(call.start, call.end),
+            _text(call.end.outcome if call.end else ""),
+            _reason(call.end),
+            Text(str(call.turn_count)),
+        )
+    console.print(table)
+
+
+def print_call(console: Console, call: CallRecord, *, numbers: bool = False, zone: tzinfo | None = None) -> None:
+    """Print everything recorded of a call: header, dialogue, timings, notes. Parameters as for `print_calls`."""
+    console.print(_header(call, numbers, zone))
+    for turn in call.turns:
+        _print_turn(console, turn)
+    timed = [turn for turn in call.turns if any(_stage_ms(turn, stage) is not None for stage in STAGES)]
+    if timed:
+        console.print(Text("\nTimings in ms", style="bold"))
+        console.print(_timings(timed))
+    if call.notes:
+        console.print(Text("\nNotes", style="bold"))
+        notes = Table.grid(padding=(0, 2))
+        for note in call.notes:
+            details = " ".join(f"{name}={value}" for name, value in note.details.items())
+            notes.add_row(_offset(note.at_ms), _text(note.kind), _text(details))
+        console.print(notes)
+
+
+def masked(number: str) -> str:
+    """Return the number with all but its last characters hidden, its length too."""
+    return "•••" + (number[-SHOWN_DIGITS:] if len(number) > SHOWN_DIGITS else "")
+
+
+def _header(call: CallRecord, numbers: bool, zone: tzinfo | None) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    start, end = call.start, call.end
+    rows = [
+        ("Call", _text(start.call_id)),
+        ("Leg", _text(start.leg_id if start.leg_id != start.call_id else "")),
+        ("Agent", _text(f"{start.agent} (flow {start.flow}, {start.language})")),
+        ("Caller", _caller(start, numbers)),
+        ("Called", _text(start.dnis)),
+        ("Direction", _text(start.direction)),
+        ("Started", _time_of(start.started_at, zone)),
+        ("Answered", Text("no") if call.answered_ms is None else Text(f"after {call.answered_ms} ms")),
+        ("Duration", _duration(start, end)),
+        ("Ended", _reason(end)),
+    ]
+    if end is not None:
+        rows += [
+            ("Outcome", _text(end.outcome)),
+            ("Intent", _text(end.intent)),
+            ("Transferred to", _text(end.transferred_to)),
+            ("Hangup cause", Text(str(end.hangup_cause) if end.hangup_cause else "")),
+            ("Summary", _text(end.summary)),
+            *((f"Slot {visible(name)}", _text(value)) for name, value in end.slots.items()),
+            ("Recording", _text(end.recording)),
+        ]
+    for label, value in rows:
+        if value:
+            grid.add_row(Text(label, style="bold"), value)
+    return grid
+
+
+def _print_turn(console: Console, turn: Turn) -> None:
+    """Print what the caller did and what the agent said in return, hanging under the turn's time and node."""
+    console.print(Text.assemble("\n", _offset(turn.at_ms), f"  turn {turn.number}  ", (visible(turn.node), "dim")))
+    lines = Table.grid(padding=(0, 2))
+    if turn.caller_keys:
+        lines.add_row("  caller", Text.assemble("keys ", (visible(turn.caller_keys), "bold")))
+    if turn.caller_text or turn.rejected:
+        lines.add_row("  caller", _said(turn))
+    if turn.agent_text:
+        lines.add_row("  agent", _spoken(turn))
+    if lines.row_count:
+        console.print(lines)
+
+
+def _said(turn: Turn) -> Text:
+    understood = ("not understood", "yellow") if turn.rejected else f"confidence {turn.confidence:.2f}"
+    said = Text.assemble((visible(turn.caller_text), "bold"), "  (", understood, ")")
+    if turn.interrupted_agent:
+        said.append("  interrupted the agent", style="yellow")
+    return said
+
+
+def _spoken(turn: Turn) -> Text:
+    """Return the agent's words; where the caller did not hear them all, what was heard and what was not."""
+    said, heard = turn.agent_text.strip(), turn.agent_heard.strip()
+    if heard == said:
+        return _text(said)
+    if not said.startswith(heard):
+        return Text.assemble(visible(said), ("\nheard: ", "yellow"), visible(heard))
+    unheard = (visible(said[len(heard) :].strip()), "strike")
+    return Text.assemble(visible(heard), " " if heard else "", ("[not heard: ", "yellow"), unheard, ("]", "yellow"))
+
+
+def _timings(turns: Sequence[Turn]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("turn", justify="right")
+    for stage in STAGES:
+        table.add_column(stage.replace("_", "-"), justify="right")
+    for turn in turns:
+        cells = [_stage_ms(turn, stage) for stage in STAGES]
+        table.add_row(str(turn.number), *("–" if cell is None else str(cell) for cell in cells))
+    return table
+
+
+def _stage_ms(turn: Turn, stage: str) -> int | None:
+    value: int | None = getattr(turn.timings, f"{stage}_ms")
+    return value
+
+
+def _text(value: str) -> Text:
+    return Text(visible(value))
+
+
+def _caller(start: CallStart, numbers: bool) -> Text:
+    if not start.ani:
+        return Text("withheld", style="dim")
+    return _text(start.ani if numbers else masked(start.ani))
+
+
+def _time_of(seconds: float, zone: tzinfo | None, layout: str = "%Y-%m-%d %H:%M:%S") -> Text:
+    return Text(datetime.fromtimestamp(seconds, zone).strftime(layout))
+
+
+def _duration(start: CallStart, end: CallEnd | None) -> Text:
+    if end is None:
+        return Text("going on", style="green")
+    minutes, seconds = divmod(max(0, round(end.ended_at - start.started_at)), 60)
+    return Text(f"{minutes}:{seconds:02}")
+
+
+def _reason(end: CallEnd | None) -> Text:
+    if end is None:
+        return Text("")
+    return Text(end.reason.value.replace("_", " "), style="" if end.reason in GOOD_ENDS else "red")
+
+
+def _offset(at_ms: int) -> Text:
+    """Return a time on the session clock, to the ms."""
+    return Text(f"+{at_ms // 1000}.{at_ms % 1000:03} s")

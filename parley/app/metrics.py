@@ -1,0 +1,150 @@
+"""Prometheus metrics of one node; the call runner and the wiring tell them what happened, health serves them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.exposition import choose_encoder
+
+from audio_fork.stats import AudioStats
+from parley import __version__
+from parley.conversation.errors import EngineError
+from parley.conversation.record import CallEnd, CallStart, EndReason, Turn
+from parley.store import StoreError
+
+RESPONSE_BUCKETS_S = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 8.0)
+STAGE_BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0)
+BARGE_IN_BUCKETS_S = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0)
+GREETING_BUCKETS_S = (0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0)
+
+STAGES = ("endpoint", "asr", "llm", "tts", "playout")
+"""Stages of a response, in order; each is a field `<stage>_ms` of TurnTimings."""
+
+
+class Metrics:
+    """Everything that a node counts and times, in a registry of its own. Labels never hold personal data."""
+
+    def __init__(self) -> None:
+        """Make every series at zero, so that alerts on rates work from the first call on."""
+        self.registry = CollectorRegistry()
+        Info("parley", "What runs here.", registry=self.registry).info({"version": __version__})
+        self._define_calls()
+        self._define_turns()
+        self._define_machinery()
+
+    def _define_calls(self) -> None:
+        self._started = Counter("parley_calls_started", "Calls taken up.", ["agent"], registry=self.registry)
+        self._ended = Counter("parley_calls_ended", "Calls over, by reason.", ["reason"], registry=self.registry)
+        self._refused = Counter("parley_calls_refused", "Calls not taken up, by why.", ["why"], registry=self.registry)
+        self._active = Gauge("parley_calls_active", "Calls going on now.", registry=self.registry)
+        for reason in EndReason:
+            self._ended.labels(reason.value)
+
+    def _define_turns(self) -> None:
+        self._response = Histogram(
+            "parley_turn_response_seconds",
+            "Caller's last speech sample to the agent's first sample handed to the PBX.",
+            buckets=RESPONSE_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._stage = Histogram(
+            "parley_turn_stage_seconds",
+            "Stages of the response; they add up to it.",
+            ["stage"],
+            buckets=STAGE_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._barge_in = Histogram(
+            "parley_barge_in_seconds",
+            "Caller's first speech sample to the agent's audio cleared.",
+            buckets=BARGE_IN_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._greeting = Histogram(
+            "parley_greeting_seconds",
+            "Call answered to the first sample of the greeting handed to the PBX.",
+            buckets=GREETING_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._rejected = Counter("parley_turns_rejected", "Turns not understood.", registry=self.registry)
+        for stage in STAGES:
+            self._stage.labels(stage)
+
+    def _define_machinery(self) -> None:
+        self._engine_errors = Counter(
+            "parley_engine_errors", "Failed uses of an engine.", ["port", "code"], registry=self.registry
+        )
+        self._restarts = Counter("parley_worker_restarts", "Inference workers started again.", registry=self.registry)
+        self._record_errors = Counter(
+            "parley_record_errors", "Facts that could not be recorded.", ["code"], registry=self.registry
+        )
+        self._media = Counter(
+            "parley_media_events", "Counts of ended audio connections.", ["kind"], registry=self.registry
+        )
+        self._pbx = Gauge("parley_pbx_connected", "1 while the PBX is connected.", registry=self.registry)
+        self._ready = Gauge("parley_ready", "1 while this check of /ready passes.", ["check"], registry=self.registry)
+        for kind in AudioStats.__dataclass_fields__:
+            self._media.labels(kind)
+
+    def call_started(self, start: CallStart) -> None:
+        """Count a call that an agent has taken up."""
+        self._started.labels(start.agent).inc()
+        self._active.inc()
+
+    def call_refused(self, why: str) -> None:
+        """Count a call that went straight on in the dialplan; why: a stable word such as `overload`."""
+        self._refused.labels(why).inc()
+
+    def turn_ended(self, turn: Turn) -> None:
+        """Time the turn's stages; the greeting (turn 0) counts from the answer and stands apart."""
+        timings = turn.timings
+        if turn.number == 0:
+            _observe(self._greeting, timings.response_ms)
+            return
+        _observe(self._response, timings.response_ms)
+        _observe(self._barge_in, timings.barge_in_ms)
+        for stage in STAGES:
+            _observe(self._stage.labels(stage), getattr(timings, f"{stage}_ms"))
+        if turn.rejected:
+            self._rejected.inc()
+
+    def call_ended(self, end: CallEnd) -> None:
+        """Count the end of a call that was started."""
+        self._ended.labels(end.reason.value).inc()
+        self._active.dec()
+
+    def engine_failed(self, port: str, error: EngineError) -> None:
+        """Count a failed use of an engine; port: `recognizer`, `synthesizer` or `chat`."""
+        self._engine_errors.labels(port, error.code).inc()
+
+    def worker_restarted(self) -> None:
+        """Count a new start of the inference worker."""
+        self._restarts.inc()
+
+    def record_failed(self, error: StoreError) -> None:
+        """Count a fact that could not be recorded."""
+        self._record_errors.labels(error.code).inc()
+
+    def audio_ended(self, stats: AudioStats) -> None:
+        """Add what a call's audio connection has counted; tell each connection once, when it has ended."""
+        for kind, count in asdict(stats).items():
+            self._media.labels(kind).inc(count)
+
+    def pbx_connected(self, connected: bool) -> None:
+        """Tell whether the PBX is connected."""
+        self._pbx.set(connected)
+
+    def checked(self, check: str, passes: bool) -> None:
+        """Tell the result of one check of /ready."""
+        self._ready.labels(check).set(passes)
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """Return all metrics and their content type: OpenMetrics if `accept` asks for it, else Prometheus text."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type
+
+
+def _observe(histogram: Histogram, duration_ms: int | None) -> None:
+    if duration_ms is not None:
+        histogram.observe(duration_ms / 1000)

@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from parley.app.settings import SettingsError, load_settings
+
+MINIMAL = '[agents.reception]\nflow = "appointment"\n'
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "parley.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_minimal_file_is_enough_and_paths_count_from_its_folder(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, MINIMAL))
+    assert settings.data_dir == tmp_path / "parley-data"
+    assert settings.asterisk.application == "parley"
+    assert settings.http.host == "127.0.0.1"
+
+
+def test_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_HTTP__PORT", "9000")
+    monkeypatch.setenv("PARLEY_ASTERISK__PASSWORD", "from-environment")
+    settings = load_settings(write(tmp_path, "[http]\nport = 8000\nhost = '127.0.0.2'\n" + MINIMAL))
+    assert (settings.http.host, settings.http.port) == ("127.0.0.2", 9000)
+    assert settings.asterisk.read_password() == "from-environment"
+
+
+def test_password_never_shows_in_the_settings_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_ASTERISK__PASSWORD", "s3cret")
+    assert "s3cret" not in repr(load_settings(write(tmp_path, MINIMAL)))
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "no agent: add a table"),
+        ("[agents.a]\n", "agents.a.flow: missing"),
+        ("[asterisk]\nurll = 'http://x'\n" + MINIMAL, r"asterisk.urll: unknown key; did you mean 'url'\?"),
+        ("[asterisk]\nurl = 'ws://x'\n" + MINIMAL, "asterisk.url = 'ws://x': must start with http"),
+        ("[asterisk]\npassword = 'x'\n" + MINIMAL, "secrets do not belong in this file"),
+        ("[agents.a]\nflow = 'x'\nvoise = 'slt'\n", "agents.a.voise: unknown key; did you mean 'voice'"),
+        ("[http]\nport = 70000\n" + MINIMAL, "http.port = 70000"),
+        ("= nonsense", "not valid TOML"),
+    ],
+)
+def test_wrong_settings_name_the_key_and_the_fix(tmp_path: Path, text: str, complaint: str) -> None:
+    with pytest.raises(SettingsError, match=complaint):
+        load_settings(write(tmp_path, text))
+
+
+def test_missing_file_says_which_command_writes_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="parley init asterisk"):
+        load_settings(tmp_path / "parley.toml")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"), [(None, "cannot be read"), ("", "is empty"), ("  hunter2\n", None)]
+)
+def test_password_file_is_read_or_explained(tmp_path: Path, content: str | None, complaint: str | None) -> None:
+    if content is not None:
+        (tmp_path / "ari.password").write_text(content, encoding="utf-8")
+    settings = load_settings(write(tmp_path, "[asterisk]\npassword_file = 'ari.password'\n" + MINIMAL))
+    if complaint is None:
+        assert settings.asterisk.read_password() == "hunter2"
+    else:
+        with pytest.raises(SettingsError, match=complaint):
+            settings.asterisk.read_password()

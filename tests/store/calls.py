@@ -1,0 +1,54 @@
+"""Example records for the store's tests."""
+
+from dataclasses import replace
+
+from parley.conversation.record import CallEnd, CallNote, CallStart, EndReason, Turn, TurnTimings
+
+START = CallStart(
+    call_id="1763791200.12",
+    leg_id="1763791200.12",
+    agent="reception",
+    flow="appointment",
+    language="en",
+    direction="inbound",
+    ani="+15551234567",
+    dnis="100",
+    started_at=1763791200.25,
+)
+
+GREETING = Turn(number=0, node="greet", at_ms=140, agent_text="Welcome.", agent_heard="Welcome.")
+
+TURN = Turn(
+    number=1,
+    node="ask_day",
+    at_ms=2310,
+    caller_text="on tuesday",
+    caller_keys="2#",
+    confidence=0.875,
+    rejected=True,
+    interrupted_agent=True,
+    agent_text="You are booked for Tuesday. Anything else?",
+    agent_heard="You are booked for Tuesday.",
+    timings=TurnTimings(
+        endpoint_ms=400, asr_ms=80, llm_ms=0, tts_ms=12, playout_ms=20, response_ms=512, barge_in_ms=180
+    ),
+)
+
+NOTE = CallNote(kind="engine_failed", at_ms=2900, details={"stage": "recognizer", "code": "engine_timeout"})
+
+END = CallEnd(
+    ended_at=1763791230.5,
+    reason=EndReason.TRANSFERRED,
+    outcome="booked",
+    intent="book",
+    summary="Wants Tuesday, 星期二.",
+    transferred_to="reception-queue",
+    hangup_cause=16,
+    slots={"day": "tuesday", "name": "José"},
+    recording="2026/11/22/1763791200.12.wav",
+)
+
+
+def start(call_id: str, started_at: float = START.started_at, agent: str = START.agent) -> CallStart:
+    """Return an offered call like START."""
+    return replace(START, call_id=call_id, leg_id=call_id, started_at=started_at, agent=agent)
