@@ -1,0 +1,286 @@
+"""Run one call: from the offered leg to its end or hand-over. The only place where a conversation meets the PBX.
+
+The node makes a CallRunner per offered leg and passes on what the PBX says about that leg.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from audio_fork.errors import AudioForkError
+from audio_fork.recording import StereoRecorder
+from audio_fork.rtp_audio import RtpAudio
+from parley.app.call_arguments import CallArguments
+from parley.app.call_results import ParleyStatus, result_variables
+from parley.app.logs import bind_call
+from parley.app.metrics import Metrics
+from parley.app.settings import AgentSettings, Settings
+from parley.app.whispers import Whispers
+from parley.call_control import (
+    AudioCodec,
+    AudioTarget,
+    CallControl,
+    CallControlError,
+    HangupCause,
+    Leg,
+    LegGone,
+    LegState,
+)
+from parley.conversation.flow.flow import Flow
+from parley.conversation.flow.run import FlowRun
+from parley.conversation.flow.step import GoOn, HangUp, Transfer
+from parley.conversation.ports import CallLog, Clock, Recognizer, Synthesizer
+from parley.conversation.record import CallStart, EndReason
+from parley.conversation.session import CallSession, SessionEnd
+from parley.conversation.settings import Engines
+
+logger = logging.getLogger(__name__)
+
+PREPARE_S = 3.0
+"""How long the caller hears ringing while the greeting is made; then the call is answered all the same."""
+DEFAULT_SYNTHESIZERS: Mapping[str, str] = {"en": "flite"}
+"""Engine per language for agents that name none; espeak-ng speaks the others."""
+OTHER_SYNTHESIZER = "espeak-ng"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What every call of a node uses."""
+
+    settings: Settings
+    control: CallControl
+    recognizer: Recognizer
+    synthesizer: Synthesizer
+    flows: Mapping[str, Flow]
+    """By agent name."""
+    log: CallLog
+    metrics: Metrics
+    clock: Clock
+    whispers: Whispers
+
+
+class CallRunner:
+    """One call. `run()` serves it; the other methods pass on what the PBX says meanwhile."""
+
+    def __init__(self, services: Services, call_id: str, leg: Leg, arguments: CallArguments) -> None:
+        """call_id: of the record, unique. arguments: as the dialplan passed them, checked."""
+        self.call_id = call_id
+        self._services = services
+        self._leg = leg
+        self._arguments = arguments
+        self._agent: AgentSettings = services.settings.agents[arguments.agent]
+        self._flow = services.flows[arguments.agent]
+        self._language = self._chosen_language()
+        self._script = FlowRun(self._flow, self._language, self._facts(), date.today(), self._agent.fallback_queue)
+        self._session = CallSession(self._start(), self._script, self._engines(), services.log, services.clock)
+        self._leg_is_ours = True
+        self._answered = False
+
+    # --- told by the node ---------------------------------------------------------------------------------
+
+    def press(self, digit: str) -> None:
+        """The caller pressed a key."""
+        self._session.press(digit)
+
+    def leg_gone(self, cause: HangupCause) -> None:
+        """The leg has ended, or the PBX has taken it elsewhere."""
+        self._leg_is_ours = False
+        self._session.caller_hung_up(cause)
+
+    def drain(self) -> None:
+        """Parley stops: hand the caller to the fallback queue now."""
+        self._session.drain()
+
+    # --- the call -----------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve the call; returns when it is out of our hands and recorded. Raises nothing but cancellation."""
+        with bind_call(self.call_id, self._leg.id):
+            try:
+                await self._serve()
+            except asyncio.CancelledError:
+                raise
+            except Exception:  # the call's outermost task: one call's fault must not end the others
+                logger.exception("call failed")
+                await self._let_go(ParleyStatus.FAILED)
+                await self._session.close(SessionEnd(EndReason.FAILED, None))
+
+    async def _serve(self) -> None:
+        media = self._services.settings.media
+        async with AsyncExitStack() as stack:
+            audio = RtpAudio.open(media.codec, media.host, range(media.first_port, media.last_port + 1))
+            stack.callback(lambda: self._services.metrics.audio_ended(audio.stats()))
+            stack.push_async_callback(audio.aclose)
+            recording = self._start_recording(audio, stack)
+            conversation = asyncio.create_task(self._session.run(audio), name=f"conversation {self.call_id}")
+            stack.push_async_callback(_stopped, conversation)
+            reason = await self._take_up(audio)
+            end = await conversation
+            transferred_to = await self._hand_over(end) if reason is None else ""
+        await self._session.close(
+            end,
+            reason=reason,
+            transferred_to=transferred_to,
+            recording=str(recording) if recording and self._answered else "",
+        )
+
+    async def _take_up(self, audio: RtpAudio) -> EndReason | None:
+        """Connect the audio, answer, let the greeting begin. Returns why the call ends instead, if it does."""
+        control, leg = self._services.control, self._leg
+        try:
+            host, port = audio.local_address
+            codec = AudioCodec(self._services.settings.media.codec)
+            peer = await control.attach_audio(leg.id, AudioTarget(host, port, codec))
+            audio.connect(peer.host, peer.port)
+            async with asyncio.timeout(PREPARE_S) as patience:
+                await self._session.prepared()
+        except LegGone:
+            self.leg_gone(HangupCause.NORMAL_CLEARING)
+            return EndReason.CALLER_HUNG_UP
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            logger.warning("the greeting is not ready in time; answering without it")
+        except (CallControlError, AudioForkError) as err:
+            logger.error("call cannot be taken up", extra={"code": err.code, "problem": str(err)})
+            return await self._give_up()
+        try:
+            if leg.state is not LegState.ANSWERED:
+                await control.answer(leg.id)
+        except LegGone:
+            self.leg_gone(HangupCause.NORMAL_CLEARING)
+            return EndReason.CALLER_HUNG_UP
+        except CallControlError as err:
+            logger.error("call cannot be answered", extra={"code": err.code, "problem": str(err)})
+            return await self._give_up()
+        if self._leg_is_ours:
+            self._answered = True
+            self._session.answered()
+        return None
+
+    async def _give_up(self) -> EndReason:
+        """End the session before it began, and give the caller back to the dialplan."""
+        self._session.drain()
+        await self._let_go(ParleyStatus.FAILED)
+        return EndReason.FAILED
+
+    async def _hand_over(self, end: SessionEnd) -> str:
+        """Carry out what comes after the conversation; return where the caller was transferred."""
+        if not self._leg_is_ours:
+            return ""
+        result = end.result
+        match end.then:
+            case Transfer() as transfer:
+                variables = await self._transfer_variables(transfer)
+                await self._let_go(ParleyStatus.TRANSFER, variables)
+                return transfer.destination
+            case HangUp(cause=cause):
+                await self._hang_up(cause, result_variables(ParleyStatus.SERVED, result))
+            case GoOn():
+                await self._let_go(ParleyStatus.SERVED)
+            case None:
+                queue = self._agent.fallback_queue
+                await self._let_go(ParleyStatus.FAILED, {"PARLEY_TRANSFER_TO": queue})
+                return queue
+        return ""
+
+    async def _transfer_variables(self, transfer: Transfer) -> dict[str, str]:
+        variables = {
+            "PARLEY_TRANSFER_TO": transfer.destination,
+            "PARLEY_TRANSFER_KIND": "number" if transfer.is_number else "queue",
+        }
+        if transfer.summary:
+            variables["PARLEY_SUMMARY"] = transfer.summary
+            variables["PARLEY_WHISPER"] = await self._services.whispers.write(
+                self.call_id, transfer.summary, self._language, self._agent.voice, self._synthesizer_engine()
+            )
+        return variables
+
+    async def _let_go(self, status: ParleyStatus, more: Mapping[str, str] | None = None) -> None:
+        """Let the dialplan go on with the result. A leg that is gone meanwhile is no error."""
+        variables = {**result_variables(status, self._script.result), **(more or {})}
+        self._leg_is_ours = False
+        try:
+            await self._services.control.continue_in_dialplan(self._leg.id, variables)
+        except LegGone:
+            logger.info("the caller hung up before the hand-over")
+        except CallControlError as err:
+            logger.error(
+                "the caller could not be handed over; Asterisk's dead-man timer takes the call",
+                extra={"code": err.code, "problem": str(err)},
+            )
+
+    async def _hang_up(self, cause: HangupCause, variables: Mapping[str, str]) -> None:
+        self._leg_is_ours = False
+        try:
+            await self._services.control.hangup(self._leg.id, cause, variables)
+        except LegGone:
+            logger.info("the caller hung up first")
+        except CallControlError as err:
+            logger.error("hang-up failed", extra={"code": err.code, "problem": str(err)})
+
+    # --- what the call is made of -------------------------------------------------------------------------
+
+    def _chosen_language(self) -> str:
+        """Argument, else the agent's setting, else the flow's own first; one the flow lacks is passed over."""
+        wanted = (self._arguments.language, self._agent.language)
+        return next((language for language in wanted if language in self._flow.languages), self._flow.languages[0])
+
+    def _facts(self) -> dict[str, str]:
+        return {
+            **self._arguments.variables,
+            "call_id": self.call_id,
+            "ani": self._leg.ani,
+            "dnis": self._leg.dnis,
+        }
+
+    def _start(self) -> CallStart:
+        return CallStart(
+            call_id=self.call_id,
+            leg_id=self._leg.id,
+            agent=self._arguments.agent,
+            flow=self._flow.name,
+            language=self._language,
+            direction=self._leg.direction.value,
+            ani=self._leg.ani,
+            dnis=self._leg.dnis,
+            started_at=self._services.clock.time(),
+        )
+
+    def _engines(self) -> Engines:
+        return Engines(
+            recognizer=self._services.recognizer,
+            synthesizer=self._services.synthesizer,
+            language=self._language,
+            voice=self._agent.voice,
+            recognizer_engine=self._agent.recognizer,
+            synthesizer_engine=self._synthesizer_engine(),
+        )
+
+    def _synthesizer_engine(self) -> str:
+        return self._agent.synthesizer or DEFAULT_SYNTHESIZERS.get(self._language, OTHER_SYNTHESIZER)
+
+    def _start_recording(self, audio: RtpAudio, stack: AsyncExitStack) -> Path | None:
+        """Record the call if the site wants it; return where."""
+        settings = self._services.settings
+        if not settings.recording.enabled:
+            return None
+        day = datetime.fromtimestamp(self._services.clock.time(), UTC)
+        path = settings.recordings_dir / f"{day:%Y/%m/%d}" / f"{self.call_id}.wav"
+        recorder = StereoRecorder(path, audio.rate_hz)
+        stack.push_async_callback(recorder.aclose)
+        stack.callback(audio.record_to, None)
+        audio.record_to(recorder)
+        return path
+
+
+async def _stopped(task: asyncio.Task[SessionEnd]) -> None:
+    """Cancel a task that is still running, and wait for it."""
+    task.cancel()
+    await asyncio.wait([task])

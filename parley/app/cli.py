@@ -1,0 +1,192 @@
+"""The command `parley`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from parley import __version__
+from parley.app.call_pages import print_call, print_calls
+from parley.app.chat import chat as hold_chat
+from parley.app.doctor import examine
+from parley.app.findings import Finding, Level
+from parley.app.flows import load_flow_named
+from parley.app.init_asterisk import Choices, InitError, init_asterisk
+from parley.app.logs import configure_logging
+from parley.app.node import NodeError, serve as serve_node
+from parley.app.settings import Settings, SettingsError, load_settings
+from parley.call_control import CallControlError
+from parley.conversation.errors import FlowError
+from parley.conversation.flow.run import FlowRun
+from parley.store import CallArchive, Database, StoreError
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="AI voice agent for your own PBX.")
+init = typer.Typer(no_args_is_help=True, help="Write the settings and what the PBX needs.")
+calls = typer.Typer(no_args_is_help=True, help="Look at recorded calls.")
+app.add_typer(init, name="init")
+app.add_typer(calls, name="calls")
+
+console = Console()
+errors = Console(stderr=True)
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="parley.toml; else $PARLEY_CONFIG, else ./")]
+
+MARKS = {Level.OK: "[green]ok     [/]", Level.WARNING: "[yellow]warning[/]", Level.PROBLEM: "[red]problem[/]"}
+
+
+def main() -> None:
+    """Run the command line; user errors end with one message and status 2."""
+    try:
+        app()
+    except (SettingsError, InitError, FlowError, StoreError, NodeError, CallControlError) as err:
+        errors.print(f"[red]parley:[/] {escape(str(err))}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+    if version:
+        console.print(f"parley {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@init.command("asterisk")
+def init_asterisk_command(
+    folder: Annotated[Path, typer.Option(help="Where parley.toml goes.")] = Path(),
+    agent: Annotated[str, typer.Option(help="Name of the first agent.")] = "reception",
+    flow: Annotated[str, typer.Option(help="Its call script.")] = "appointment",
+    queue: Annotated[str, typer.Option(help="Queue that takes callers whom the agent cannot serve.")] = "support",
+    ari_url: Annotated[str, typer.Option(help="Asterisk's ARI.")] = "http://127.0.0.1:8088/ari",
+    force: Annotated[bool, typer.Option("--force", help="Write parley.toml anew.")] = False,
+) -> None:
+    """Write parley.toml and exactly the lines that Asterisk needs, and say where they go."""
+    done = init_asterisk(folder.absolute(), Choices(agent, flow, queue, ari_url), force=force)
+    console.print(f"Written: {done.settings_file}, {done.password_file.name} (secret), {done.snippet_folder.name}/\n")
+    for number, step in enumerate(done.steps, 1):
+        console.print(f"[bold]{number}. {escape(step.where)}[/]", highlight=False)
+        console.print(f"   {escape(step.what)}", highlight=False, soft_wrap=True)
+        for line in step.lines.splitlines():
+            console.print(f"       [cyan]{escape(line)}[/]", highlight=False, soft_wrap=True)
+        console.print()
+    console.print(f"The same steps: {done.snippet_folder / 'STEPS.txt'}. Then: parley doctor, and parley serve.")
+
+
+@app.command()
+def doctor(config: ConfigOption = None) -> None:
+    """Check everything a call needs; each finding comes with its fix."""
+    worst = asyncio.run(_examine(load_settings(config)))
+    raise typer.Exit(1 if worst is Level.PROBLEM else 0)
+
+
+async def _examine(settings: Settings) -> Level:
+    levels = [Level.OK]
+    async for finding in examine(settings):
+        _print_finding(finding)
+        levels.append(finding.level)
+    worst = max(levels, key=list(Level).index)
+    console.print(
+        {
+            Level.OK: "\nReady for calls: parley serve",
+            Level.WARNING: "\nCalls will work; see the warnings.",
+            Level.PROBLEM: "\nCalls would fail; see the problems.",
+        }[worst]
+    )
+    return worst
+
+
+def _print_finding(finding: Finding) -> None:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=7)
+    table.add_column(width=16, no_wrap=True)
+    table.add_column()
+    fix = f"\n[bold]fix:[/] {escape(finding.fix)}" if finding.fix else ""
+    table.add_row(MARKS[finding.level], escape(finding.check), escape(finding.detail) + fix)
+    console.print(table, highlight=False)
+
+
+@app.command()
+def serve(config: ConfigOption = None) -> None:
+    """Serve calls until SIGTERM or Ctrl-C; then finish those that go on."""
+    settings = load_settings(config)
+    configure_logging(settings.log.json_lines, settings.log.level, settings.log.personal_data)
+    _run(serve_node(settings))
+
+
+@app.command()
+def chat(
+    flow: Annotated[str, typer.Argument(help="Name of a flow, or path of its folder or file.")],
+    language: Annotated[str, typer.Option(help="Language; else the flow's first.")] = "",
+    variable: Annotated[list[str] | None, typer.Option(help="name=value, as the dialplan would pass it.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Talk with a call script in the terminal: text is speech, /123 is keys, an empty line is silence."""
+    settings = load_settings(config) if config else None
+    script = load_flow_named(settings, flow)
+    chosen = language or script.languages[0]
+    if chosen not in script.languages:
+        raise FlowError(f"{flow}: speaks {', '.join(script.languages)}, not {chosen!r}")
+    facts = dict(pair.partition("=")[::2] for pair in variable or [])
+    hold_chat(console, FlowRun(script, chosen, facts, date.today()), _typed_lines())
+
+
+def _typed_lines() -> Iterator[str]:
+    """Yield what is typed (or piped in) until its end."""
+    while True:
+        try:
+            yield console.input("[green]caller[/] ") if sys.stdin.isatty() else input()
+        except (EOFError, KeyboardInterrupt):
+            return
+
+
+@calls.command("list")
+def calls_list(
+    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
+    numbers: Annotated[bool, typer.Option("--numbers", help="Show callers' numbers in full.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """List the newest calls."""
+    _run(_list_calls(load_settings(config), limit, numbers))
+
+
+@calls.command("show")
+def calls_show(
+    call_id: Annotated[str, typer.Argument(help="The call's id, or its beginning.")],
+    numbers: Annotated[bool, typer.Option("--numbers", help="Show the caller's number in full.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show a call: transcript, timings, outcome."""
+    _run(_show_call(load_settings(config), call_id, numbers))
+
+
+async def _list_calls(settings: Settings, limit: int, numbers: bool) -> None:
+    database = await Database.open(settings.database_url)
+    try:
+        print_calls(console, await CallArchive(database).recent(limit), numbers=numbers)
+    finally:
+        await database.aclose()
+
+
+async def _show_call(settings: Settings, call_id: str, numbers: bool) -> None:
+    database = await Database.open(settings.database_url)
+    try:
+        for record in await CallArchive(database).find(call_id):
+            print_call(console, record, numbers=numbers)
+    finally:
+        await database.aclose()
+
+
+def _run(work: Coroutine[None, None, None]) -> None:
+    asyncio.run(work)
+
+
+if __name__ == "__main__":
+    main()

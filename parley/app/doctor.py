@@ -1,0 +1,224 @@
+"""`parley doctor`: look at everything a call needs, in the order in which it would fail, and name each fix.
+
+Looks only: it changes nothing on the PBX and disturbs no call.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from urllib.parse import urlsplit
+
+from ari_app.rest import AriRest
+from audio_fork.errors import AudioForkError
+from parley.app.audio_probe import TONE_MS, RoundTrip, probe_audio
+from parley.app.flows import load_agent_flow
+from parley.app.findings import Finding, ok, problem, warning
+from parley.app.settings import Settings, SettingsError
+from parley.call_control import CallControlError, PbxUnavailable
+from parley.conversation.errors import FlowError
+
+OLDEST_MAJOR = 18
+TESTED_MAJOR = 22
+PROBE_APPLICATION = "parley-doctor"
+
+NEEDED_MODULES = {
+    "res_stasis.so": "calls are handed to Parley with Stasis()",
+    "app_stasis.so": "the dialplan application Stasis()",
+    "res_ari_channels.so": "ARI's channel requests",
+    "res_ari_bridges.so": "ARI's bridge requests",
+    "res_ari_events.so": "ARI's event WebSocket",
+    "res_ari_applications.so": "finding our calls again after a reconnect",
+    "chan_rtp.so": "media legs (externalMedia over RTP)",
+    "bridge_simple.so": "bridges of two",
+    "bridge_softmix.so": "bridges of three, while calls are handed over",
+}
+USEFUL_MODULES = {
+    "app_queue.so": "handing callers to a queue",
+    "app_stack.so": "Gosub(), which Parley's subroutines use",
+    "res_musiconhold.so": "music while callers wait",
+    "format_wav.so": "playing the whispered summary to queue agents",
+    "func_dialplan.so": "letting this checker see the dialplan",
+}
+
+
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """Yield findings until one makes the rest pointless."""
+    for finding in (*check_agents(settings), *check_machine(settings)):
+        yield finding
+    try:
+        password = settings.asterisk.read_password()
+    except SettingsError as err:
+        yield problem("ARI password", str(err), "write the password of the ari.conf user into that file")
+        return
+    rest = AriRest(settings.asterisk.url, settings.asterisk.username, password)
+    try:
+        async with aclosing(_examine_asterisk(rest, settings)) as findings:
+            async for finding in findings:
+                yield finding
+    finally:
+        await rest.aclose()
+
+
+def check_agents(settings: Settings) -> Iterator[Finding]:
+    """Load every agent's flow."""
+    for name, agent in settings.agents.items():
+        try:
+            flow = load_agent_flow(settings, agent)
+        except FlowError as err:
+            yield problem(f"agent {name}", str(err), "correct the call script; `parley chat` tries it")
+            continue
+        yield ok(f"agent {name}", f"flow {flow.name}, languages {', '.join(flow.languages)}")
+        if not agent.fallback_queue:
+            yield warning(
+                f"agent {name}",
+                "no fallback_queue: callers whom it cannot serve go where the dialplan's PARLEY_QUEUE says",
+                f'fallback_queue = "support" in [agents.{name}]',
+            )
+
+
+def check_machine(settings: Settings) -> Iterator[Finding]:
+    """Look at this machine: programs, folders, ports."""
+    for program in ("flite", "espeak-ng"):
+        path = shutil.which(program)
+        if path:
+            yield ok(program, path)
+        else:
+            yield warning(program, "not found: its voices cannot be used", f"apt-get install {program}")
+    yield _check_data_dir(settings)
+    yield _check_http_port(settings)
+
+
+def _check_data_dir(settings: Settings) -> Finding:
+    folder = settings.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        return problem("data folder", f"{folder}: {err.strerror}", "choose another data_dir, or create it for this user")
+    if not os.access(folder, os.W_OK):
+        return problem("data folder", f"{folder} is not writable", f"chown it to the user {os.getuid()}")
+    free_mb = shutil.disk_usage(folder).free // 1_000_000
+    if free_mb < 500:
+        return warning("data folder", f"{folder}: {free_mb} MB free", "make room: recordings and the record live here")
+    return ok("data folder", f"{folder}, {free_mb} MB free")
+
+
+def _check_http_port(settings: Settings) -> Finding:
+    host, port = settings.http.host, settings.http.port
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((host, port))
+        except OSError as err:
+            return warning(
+                "health port",
+                f"{host}:{port} cannot be bound ({err.strerror}); fine if `parley serve` runs already",
+                f"otherwise see `ss -ltnp 'sport = :{port}'`, or set [http] port",
+            )
+    return ok("health port", f"{host}:{port} is free")
+
+
+async def _examine_asterisk(rest: AriRest, settings: Settings) -> AsyncIterator[Finding]:
+    try:
+        info = await rest.asterisk_info()
+    except CallControlError as err:
+        where = "Asterisk" if isinstance(err, PbxUnavailable) else "ARI login"
+        yield problem(where, str(err), "`parley init asterisk` writes the lines that ARI needs")
+        return
+    yield ok("ARI login", f"{settings.asterisk.username} at {settings.asterisk.url}")
+    yield _check_version(info.version, info.major)
+    missing = False
+    async for finding in _check_modules(rest):
+        missing = missing or finding.fix != ""
+        yield finding
+    if not missing:
+        yield ok("modules", "all that Parley uses are running")
+    try:
+        events = await rest.connect_events(PROBE_APPLICATION)
+    except CallControlError as err:
+        yield problem("ARI events", str(err), "load res_http_websocket.so and res_ari_events.so")
+        return
+    try:
+        async for finding in _check_audio_and_dialplan(rest, settings):
+            yield finding
+    finally:
+        await events.close()
+    yield await _check_application(rest, settings)
+
+
+def _check_version(version: str, major: int) -> Finding:
+    if major and major < OLDEST_MAJOR:
+        return warning(
+            "version",
+            f"Asterisk {version}: older than {OLDEST_MAJOR}; only RTP media, fewer hang-up causes",
+            f"best effort; {TESTED_MAJOR} is what Parley is tested with",
+        )
+    return ok("version", f"Asterisk {version}")
+
+
+async def _check_modules(rest: AriRest) -> AsyncIterator[Finding]:
+    running = {module.name for module in await rest.modules() if module.status == "Running"}
+    for wanted, make in ((NEEDED_MODULES, problem), (USEFUL_MODULES, warning)):
+        for name, purpose in wanted.items():
+            if name not in running:
+                yield make(
+                    "module",
+                    f"{name} is not running: {purpose}",
+                    f"asterisk -rx 'module load {name}', and `load = {name}` in modules.conf (no `noload` line)",
+                )
+
+
+async def _check_audio_and_dialplan(rest: AriRest, settings: Settings) -> AsyncIterator[Finding]:
+    queues = sorted({agent.fallback_queue for agent in settings.agents.values() if agent.fallback_queue})
+    functions = (
+        "DIALPLAN_EXISTS(parley,s,1)",
+        "DIALPLAN_EXISTS(parley-transfer,s,1)",
+        *(f"QUEUE_EXISTS({queue})" for queue in queues),
+    )
+    try:
+        trip = await probe_audio(rest, PROBE_APPLICATION, settings.media, functions)
+    except (CallControlError, AudioForkError) as err:
+        yield problem("audio", str(err), "media legs must work before any call can")
+        return
+    except TimeoutError:
+        yield problem("audio", "a media leg never entered Stasis", "look at Asterisk's own log; is it overloaded?")
+        return
+    yield _check_round_trip(trip, settings)
+    for context in ("parley", "parley-transfer"):
+        if trip.answers[f"DIALPLAN_EXISTS({context},s,1)"] == "1":
+            yield ok("dialplan", f"[{context}] is there")
+        else:
+            yield problem(
+                "dialplan",
+                f"[{context}] is not in the dialplan",
+                "`#include extensions_parley.conf` in extensions.conf, then asterisk -rx 'dialplan reload'",
+            )
+    for queue in queues:
+        if trip.answers[f"QUEUE_EXISTS({queue})"] == "1":
+            yield ok("queue", f"{queue} is there")
+        else:
+            yield problem("queue", f"no queue {queue}", f"add [{queue}] to queues.conf, or correct fallback_queue")
+
+
+def _check_round_trip(trip: RoundTrip, settings: Settings) -> Finding:
+    there, back = trip.heard_ms
+    if trip.both_ways:
+        return ok("audio", f"{settings.media.codec} round trip through Asterisk, both directions")
+    return problem(
+        "audio",
+        f"of {TONE_MS} ms of tone {there} and {back} ms came through",
+        f"Asterisk must reach {settings.media.host}:{settings.media.first_port}-{settings.media.last_port} (UDP) and be "
+        f"reached at {urlsplit(settings.asterisk.url).hostname}: check firewall, [media] host and rtp.conf",
+    )
+
+
+async def _check_application(rest: AriRest, settings: Settings) -> Finding:
+    name = settings.asterisk.application
+    try:
+        await rest.application_channels(name)
+    except CallControlError:
+        return ok("application", f"{name} is free: start `parley serve`")
+    return ok("application", f"a node serves {name} now")

@@ -1,0 +1,175 @@
+"""`parley init asterisk`: write Parley's settings and exactly what the PBX needs, and say where each part goes.
+
+Nothing of the PBX is touched: the admin copies the files and adds the lines.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from parley.app.resources import shipped
+
+SNIPPET_FOLDER = "asterisk-parley"
+PASSWORD_FILE = "ari.password"  # noqa: S105 (a file's name)
+
+
+class InitError(Exception):
+    """Nothing was written; the message says what is in the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the admin decides; the rest has defaults that work."""
+
+    agent: str = "reception"
+    flow: str = "appointment"
+    queue: str = "support"
+    ari_url: str = "http://127.0.0.1:8088/ari"
+    ari_username: str = "parley"
+
+
+@dataclass(frozen=True, slots=True)
+class InstallStep:
+    """One thing for the admin to do on the PBX."""
+
+    where: str
+    """The file or place, as the admin knows it."""
+    what: str
+    """What to do there, one sentence."""
+    lines: str = ""
+    """Text to add there, verbatim."""
+
+
+@dataclass(frozen=True, slots=True)
+class Initialised:
+    """What was written, and what remains to be done."""
+
+    settings_file: Path
+    password_file: Path
+    snippet_folder: Path
+    steps: tuple[InstallStep, ...]
+
+
+def init_asterisk(folder: Path, choices: Choices, *, force: bool = False) -> Initialised:
+    """Write parley.toml, the ARI password and the PBX files into `folder`.
+
+    An existing password is kept, so that both sides go on matching. Raises InitError when parley.toml exists
+    and `force` is off.
+    """
+    settings_file = folder / "parley.toml"
+    if settings_file.exists() and not force:
+        raise InitError(f"{settings_file} exists already: --force writes it anew, --folder chooses another place")
+    snippets = folder / SNIPPET_FOLDER
+    snippets.mkdir(parents=True, exist_ok=True)
+    password_file = folder / PASSWORD_FILE
+    password = _kept_or_new_password(password_file)
+    _write(settings_file, _settings_text(choices), mode=0o640)
+    _write(snippets / "ari_parley.conf", _ari_user_text(choices, password), mode=0o640)
+    subroutines = shipped("dialplans") / "asterisk" / "extensions_parley.conf"
+    _write(snippets / "extensions_parley.conf", subroutines.read_text(encoding="utf-8"), mode=0o644)
+    steps = _install_steps(snippets, choices)
+    _write(snippets / "STEPS.txt", _steps_text(steps), mode=0o644)
+    return Initialised(settings_file, password_file, snippets, steps)
+
+
+def _kept_or_new_password(file: Path) -> str:
+    if file.exists() and (kept := file.read_text(encoding="utf-8").strip()):
+        return kept
+    password = secrets.token_urlsafe(24)
+    _write(file, password + "\n", mode=0o600)
+    return password
+
+
+def _write(file: Path, text: str, mode: int) -> None:
+    """Write the file with this mode from its first byte on (a secret is never readable in between)."""
+    file.unlink(missing_ok=True)
+    file.touch(mode=mode)
+    file.write_text(text, encoding="utf-8")
+
+
+def _settings_text(choices: Choices) -> str:
+    return f"""\
+# Parley's settings. Relative paths count from this folder; docs/operations.md lists every key.
+data_dir = "parley-data"
+
+[asterisk]
+url = "{choices.ari_url}"
+username = "{choices.ari_username}"
+password_file = "{PASSWORD_FILE}"
+
+# An agent is a voice that serves calls: the dialplan names it, `Gosub(parley,s,1(agent={choices.agent}))`.
+[agents.{choices.agent}]
+flow = "{choices.flow}"
+fallback_queue = "{choices.queue}"
+
+[recording]
+enabled = false
+"""
+
+
+def _ari_user_text(choices: Choices, password: str) -> str:
+    return f"""\
+; Parley's ARI user. The same password lies in Parley's {PASSWORD_FILE}.
+[{choices.ari_username}]
+type = user
+read_only = no
+password_format = plain
+password = {password}
+"""
+
+
+def _install_steps(snippets: Path, choices: Choices) -> tuple[InstallStep, ...]:
+    config = "/etc/asterisk"
+    return (
+        InstallStep(
+            f"{config}/http.conf",
+            "ARI needs Asterisk's web server, on loopback. In [general] there must be:",
+            "enabled = yes\nbindaddr = 127.0.0.1\nbindport = 8088",
+        ),
+        InstallStep(
+            f"{config}/ari.conf",
+            f"Copy {snippets / 'ari_parley.conf'} to {config}/ (readable by Asterisk, nobody else), and add at the end:",
+            "#include ari_parley.conf",
+        ),
+        InstallStep(
+            f"{config}/extensions.conf",
+            f"Copy {snippets / 'extensions_parley.conf'} to {config}/, and add at the end:",
+            "#include extensions_parley.conf",
+        ),
+        InstallStep(
+            f"{config}/extensions.conf, [globals]",
+            "Name the queue that takes a caller whenever Parley cannot:",
+            f"PARLEY_NODES = parley\nPARLEY_QUEUE = {choices.queue}",
+        ),
+        InstallStep(
+            f"{config}/extensions.conf, where your number arrives",
+            "Route it to the agent; what follows the first line is your own fallback:",
+            f"exten => 700,1,Gosub(parley,s,1(agent={choices.agent}))\n"
+            ' same => n,GotoIf($["${PARLEY_STATUS}" = "SERVED"]?done)\n'
+            " same => n,Gosub(parley-transfer,s,1)\n"
+            " same => n(done),Hangup()",
+        ),
+        InstallStep(
+            f"{config}/queues.conf, [{choices.queue}]",
+            "Optional, so that queue agents hear Parley's whispered summary while the caller hears music; "
+            "for a member PJSIP/agent1:",
+            "member => Local/agent1@parley-queue-agent/n,0,Agent One,PJSIP/agent1",
+        ),
+        InstallStep(
+            "the shell",
+            "Load it (no call is disturbed):",
+            "asterisk -rx 'module reload http'\n"
+            "asterisk -rx 'module reload res_ari.so'\n"
+            "asterisk -rx 'dialplan reload'\n"
+            "asterisk -rx 'queue reload all'",
+        ),
+    )
+
+
+def _steps_text(steps: tuple[InstallStep, ...]) -> str:
+    parts = [f"{number}. {step.where}\n   {step.what}\n" for number, step in enumerate(steps, 1)]
+    for index, step in enumerate(steps):
+        parts[index] += "".join(f"\n       {line}" for line in step.lines.splitlines()) + "\n"
+    return "What Asterisk needs for Parley\n\n" + "\n".join(parts) + "\nThen: parley doctor, and parley serve.\n"

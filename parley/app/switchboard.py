@@ -1,0 +1,153 @@
+"""Take what the PBX tells and give each leg to its call: admission, dispatch, reconciliation, drain.
+
+The node runs one; it owns every call's task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from parley.app.call_arguments import CallArguments, CallArgumentsError, parse_call_arguments
+from parley.app.call_results import ParleyStatus, refusal_variables
+from parley.app.call_runner import CallRunner, Services
+from parley.call_control import (
+    CallControlError,
+    CallEvent,
+    DigitReceived,
+    Direction,
+    HangupCause,
+    Leg,
+    LegEnded,
+    LegId,
+    LegLeft,
+    LegOffered,
+    PbxConnected,
+    PbxLost,
+)
+
+logger = logging.getLogger(__name__)
+
+GRACE_S = 1.0
+"""For offers that are on their way while Asterisk is asked which legs are ours."""
+
+
+class Switchboard:
+    """The node's calls."""
+
+    def __init__(self, services: Services) -> None:
+        """services: what every call uses."""
+        self._services = services
+        self._calls: dict[LegId, CallRunner] = {}
+        self._draining = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def active_calls(self) -> int:
+        """Calls going on now."""
+        return len(self._calls)
+
+    @property
+    def draining(self) -> bool:
+        """Whether offered calls are sent on in the dialplan."""
+        return self._draining
+
+    async def run(self) -> None:
+        """Serve calls until the PBX adapter is closed. Cancelling: calls are cancelled with it."""
+        async with asyncio.TaskGroup() as tasks:
+            async for event in self._services.control.events():
+                await self._take(event, tasks)
+
+    async def drain(self, patience_s: float) -> None:
+        """Take no more calls; let those that go on end by themselves, then hand the rest to their fallback queues."""
+        self._draining = True
+        logger.info("draining", extra={"calls": self.active_calls, "patience_s": patience_s})
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._idle.wait()
+        except TimeoutError:
+            for call in list(self._calls.values()):
+                call.drain()
+            await self._idle.wait()
+
+    async def _take(self, event: CallEvent, tasks: asyncio.TaskGroup) -> None:
+        match event:
+            case LegOffered(leg=leg):
+                await self._offered(leg, tasks)
+            case DigitReceived(leg_id=leg_id, digit=digit) if leg_id in self._calls:
+                self._calls[leg_id].press(digit)
+            case LegEnded(leg_id=leg_id, cause=cause) if leg_id in self._calls:
+                self._calls[leg_id].leg_gone(cause)
+            case LegLeft(leg_id=leg_id) if leg_id in self._calls:
+                self._calls[leg_id].leg_gone(HangupCause.NORMAL_CLEARING)
+            case PbxConnected():
+                self._services.metrics.pbx_connected(True)
+                tasks.create_task(self._return_strangers(), name="reconcile")
+            case PbxLost(reason=reason):
+                self._services.metrics.pbx_connected(False)
+                logger.warning("PBX lost; calls go on with their media", extra={"reason": reason})
+            case _:
+                logger.debug("event about no call of ours", extra={"event_type": type(event).__name__})
+
+    async def _offered(self, leg: Leg, tasks: asyncio.TaskGroup) -> None:
+        """Take the call up, or send it on at once."""
+        limit = self._services.settings.limits.max_calls
+        if self._draining:
+            return await self._refuse(leg, ParleyStatus.BUSY, "draining", "Parley is being stopped")
+        if len(self._calls) >= limit:
+            return await self._refuse(leg, ParleyStatus.BUSY, "overload", f"limits.max_calls = {limit} is reached")
+        try:
+            arguments = parse_call_arguments(leg.arguments, list(self._services.settings.agents))
+        except CallArgumentsError as err:
+            return await self._refuse(leg, ParleyStatus.FAILED, "arguments", str(err))
+        self._begin(leg, arguments, tasks)
+
+    def _begin(self, leg: Leg, arguments: CallArguments, tasks: asyncio.TaskGroup) -> None:
+        call = CallRunner(self._services, _new_call_id(), leg, arguments)
+        self._calls[leg.id] = call
+        self._idle.clear()
+        tasks.create_task(self._run(leg.id, call), name=f"call {call.call_id}")
+
+    async def _run(self, leg_id: LegId, call: CallRunner) -> None:
+        try:
+            await call.run()
+        finally:
+            # The same leg may have come back from the dialplan while its last call was being recorded.
+            if self._calls.get(leg_id) is call:
+                del self._calls[leg_id]
+            if not self._calls:
+                self._idle.set()
+
+    async def _refuse(self, leg: Leg, status: ParleyStatus, why: str, explanation: str) -> None:
+        """Let the dialplan go on; the caller hears nothing of it."""
+        self._services.metrics.call_refused(why)
+        logger.warning("call not taken up", extra={"why": why, "problem": explanation, "leg_id": leg.id})
+        await self._send_on(leg, refusal_variables(status, explanation))
+
+    async def _return_strangers(self) -> None:
+        """Give back to the dialplan the callers whom an earlier run of this node has left in our application."""
+        try:
+            legs = await self._services.control.legs()
+        except CallControlError as err:
+            logger.warning("legs could not be listed", extra={"code": err.code})
+            return
+        await asyncio.sleep(GRACE_S)
+        for leg in legs:
+            if leg.id not in self._calls and leg.direction is Direction.INBOUND:
+                logger.warning("caller of an earlier run given back to the dialplan", extra={"leg_id": leg.id})
+                await self._send_on(leg, refusal_variables(ParleyStatus.FAILED, "Parley was restarted"))
+
+    async def _send_on(self, leg: Leg, variables: Mapping[str, str]) -> None:
+        try:
+            await self._services.control.continue_in_dialplan(leg.id, variables)
+        except CallControlError as err:
+            logger.info("leg could not be sent on", extra={"code": err.code, "leg_id": leg.id})
+
+
+def _new_call_id() -> str:
+    """Return an id that sorts by time and cannot be guessed from another: `20261122-063015-9f3a2c41`."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"

@@ -1,0 +1,66 @@
+"""Summaries for queue agents' ears: WAV files that the PBX plays before it connects the caller.
+
+The dialplan gets the path in PARLEY_WHISPER (dialplans/asterisk/extensions_parley.conf).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+import wave
+from pathlib import Path
+
+from parley.conversation.errors import EngineError
+from parley.conversation.ports import SpeechRequest, Synthesizer
+
+logger = logging.getLogger(__name__)
+
+KEEP_S = 3600.0
+"""A caller may wait in a queue for long; afterwards the file is removed."""
+SYNTHESIS_DEADLINE_S = 3.0
+RATE_HZ = 8000
+
+
+class Whispers:
+    """The folder of summaries. The PBX's user must be able to read it (docs/install-asterisk.md)."""
+
+    def __init__(self, folder: Path, synthesizer: Synthesizer) -> None:
+        """folder: made when the first summary is written."""
+        self._folder = folder
+        self._synthesizer = synthesizer
+
+    async def write(self, call_id: str, text: str, language: str, voice: str, engine: str) -> str:
+        """Speak a summary into a file; return its absolute path without extension, as Asterisk wants it.
+
+        Returns an empty string when it could not be made: the transfer goes on without it.
+        """
+        request = SpeechRequest(text=text, language=language, voice=voice, rate_hz=RATE_HZ, engine=engine)
+        try:
+            async with asyncio.timeout(SYNTHESIS_DEADLINE_S):
+                pcm = b"".join([chunk.pcm async for chunk in self._synthesizer.synthesize(request)])
+            path = self._folder / f"{call_id}.wav"
+            await asyncio.to_thread(self._store, path, pcm)
+        except (EngineError, OSError, TimeoutError) as err:
+            logger.warning("no whispered summary for this transfer", extra={"problem": type(err).__name__})
+            return ""
+        return str(path.with_suffix("").absolute())
+
+    def _store(self, path: Path, pcm: bytes) -> None:
+        self._folder.mkdir(mode=0o2750, parents=True, exist_ok=True)
+        self._remove_old()
+        partial = path.with_suffix(".part")
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "wb") as file:
+            with wave.open(file, "wb") as out:
+                out.setnchannels(1)
+                out.setsampwidth(2)
+                out.setframerate(RATE_HZ)
+                out.writeframes(pcm)
+        partial.rename(path)
+
+    def _remove_old(self) -> None:
+        oldest = time.time() - KEEP_S
+        for file in self._folder.glob("*.wav"):
+            if file.stat().st_mtime < oldest:
+                file.unlink(missing_ok=True)
