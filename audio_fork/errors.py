@@ -1,0 +1,44 @@
+"""Errors of a call's audio connection, in the family of the media core's.
+
+MediaError (media_core)
+└── AudioForkError
+    ├── UnknownCodec     our own misuse: a codec that does not travel over RTP both ways
+    ├── BadAudio         our own misuse: PCM that is not whole samples, or more than the playout queue holds
+    ├── NotConnectable   our own misuse: connected twice, or after the connection was closed
+    └── NoFreePort       ours: no UDP port of the range could be bound (retryable: calls end and free theirs)
+"""
+
+from __future__ import annotations
+
+from media_core.errors import MediaError
+
+
+class AudioForkError(MediaError):
+    """Root of everything that audio_fork raises."""
+
+    code = "audio"
+
+
+class UnknownCodec(AudioForkError):
+    """The codec is unknown; the message names those that work."""
+
+    code = "audio_unknown_codec"
+
+
+class BadAudio(AudioForkError, ValueError):
+    """PCM given to `play()` has half a sample, or does not fit into the playout queue."""
+
+    code = "audio_bad_audio"
+
+
+class NotConnectable(AudioForkError):
+    """The connection has its peer already, or was closed."""
+
+    code = "audio_not_connectable"
+
+
+class NoFreePort(AudioForkError):
+    """Every port of the range is taken or forbidden."""
+
+    code = "audio_no_free_port"
+    retryable = True

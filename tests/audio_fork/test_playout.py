@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import struct
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audio_fork.errors import BadAudio
+from audio_fork.playout import MAX_QUEUED_S, PlayoutQueue
+
+FRAME = 160
+LOUD = 20_000
+
+
+def constant(samples: int, value: int = LOUD) -> bytes:
+    return struct.pack("<h", value) * samples
+
+
+def samples_of(pcm: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"<{len(pcm) // 2}h", pcm)
+
+
+@pytest.fixture
+def queue() -> PlayoutQueue:
+    return PlayoutQueue(8000, FRAME)
+
+
+def test_idle_frames_are_silence_and_do_not_count(queue: PlayoutQueue) -> None:
+    frame = queue.next_frame()
+    assert frame.pcm == bytes(FRAME * 2)
+    assert (frame.played, frame.started_at, frame.marks) == (0, None, ())
+    assert queue.played_samples == 0
+
+
+def test_pieces_are_joined_without_a_gap_and_the_last_frame_is_filled_up(queue: PlayoutQueue) -> None:
+    queue.play(constant(100, 1))
+    queue.play(constant(100, 2))
+    assert samples_of(queue.next_frame().pcm) == (1,) * 100 + (2,) * 60
+    last = queue.next_frame()
+    assert samples_of(last.pcm) == (2,) * 40 + (0,) * 120
+    assert last.played == 40
+    assert queue.played_samples == 200
+
+
+def test_a_mark_is_reached_in_the_frame_that_holds_its_last_sample(queue: PlayoutQueue) -> None:
+    first = queue.play(constant(200))
+    second = queue.play(constant(40))
+    third = queue.play(constant(200))
+    assert (first, second, third) == (200, 240, 440)
+    assert queue.next_frame().marks == ()
+    assert queue.next_frame().marks == ((200, 40), (240, 80))
+    assert queue.next_frame().marks == ((440, 120),)
+
+
+def test_the_mark_of_nothing_is_reached_with_the_next_frame(queue: PlayoutQueue) -> None:
+    assert queue.play(b"") == 0
+    assert queue.next_frame().marks == ((0, 0),)
+
+
+def test_playout_starts_once_after_silence(queue: PlayoutQueue) -> None:
+    queue.play(constant(FRAME * 2))
+    assert [queue.next_frame().started_at for _ in range(3)] == [0, None, None]
+    queue.play(constant(10))
+    assert queue.next_frame().started_at == 0
+
+
+def test_clear_ends_speech_in_a_ramp_of_5_ms_that_counts_as_played(queue: PlayoutQueue) -> None:
+    queue.play(constant(FRAME * 10))
+    queue.next_frame()
+    queue.clear()
+    assert queue.played_samples == FRAME
+    frame = queue.next_frame()
+    tail = samples_of(frame.pcm)
+    assert frame.played == 40
+    assert max(abs(a - b) for a, b in pairwise((LOUD, *tail))) <= LOUD // 40 + 1
+    assert set(tail[40:]) == {0}
+    assert queue.played_samples == FRAME + 40
+    assert queue.next_frame().played == 0
+
+
+def test_clear_before_anything_was_played_leaves_nothing(queue: PlayoutQueue) -> None:
+    queue.play(constant(FRAME))
+    queue.clear()
+    assert queue.queued_samples == 0
+    assert queue.next_frame().played == 0
+
+
+def test_marks_dropped_by_clear_are_never_reached_and_those_after_it_are_true(queue: PlayoutQueue) -> None:
+    queue.play(constant(FRAME * 10))
+    queue.next_frame()
+    queue.clear()
+    mark = queue.play(constant(100))
+    assert mark == FRAME + 40 + 100
+    frame = queue.next_frame()
+    assert frame.marks == ((mark, 140),)
+    assert frame.started_at == 40
+    assert queue.played_samples == mark
+
+
+def test_clearing_twice_keeps_the_one_ramp(queue: PlayoutQueue) -> None:
+    queue.play(constant(FRAME * 10))
+    queue.next_frame()
+    queue.clear()
+    queue.play(constant(FRAME * 10))
+    queue.clear()
+    assert queue.next_frame().played == 40
+
+
+def test_a_short_gap_inside_speech_is_an_underrun_and_a_pause_is_not(queue: PlayoutQueue) -> None:
+    queue.play(constant(FRAME))
+    for _ in range(3):
+        queue.next_frame()
+    queue.play(constant(FRAME))
+    queue.next_frame()
+    assert queue.underruns == 1
+    for _ in range(10):
+        queue.next_frame()
+    queue.play(constant(FRAME))
+    queue.next_frame()
+    assert queue.underruns == 1
+
+
+def test_half_a_sample_is_refused(queue: PlayoutQueue) -> None:
+    with pytest.raises(BadAudio, match="even"):
+        queue.play(b"\0\0\0")
+
+
+def test_more_than_the_queue_holds_is_refused_and_nothing_is_lost(queue: PlayoutQueue) -> None:
+    queue.play(bytes(MAX_QUEUED_S * 8000 * 2))
+    with pytest.raises(BadAudio, match="piece by piece"):
+        queue.play(b"\0\0")
+    assert queue.queued_samples == MAX_QUEUED_S * 8000
+
+
+@given(st.lists(st.one_of(st.integers(0, 1000), st.sampled_from(["frame", "clear"])), max_size=60))
+def test_played_samples_marks_and_what_went_out_always_agree(steps: list[int | str]) -> None:
+    queue = PlayoutQueue(8000, FRAME)
+    gone = 0
+    open_marks: list[int] = []
+    for step in steps:
+        if step == "clear":
+            queue.clear()
+            open_marks.clear()
+        elif step == "frame":
+            frame = queue.next_frame()
+            gone += frame.played
+            assert len(frame.pcm) == FRAME * 2
+            assert queue.played_samples == gone
+            assert [mark for mark, _ in frame.marks] == [mark for mark in open_marks if mark <= gone]
+            open_marks = [mark for mark in open_marks if mark > gone]
+        else:
+            assert isinstance(step, int)
+            open_marks.append(queue.play(constant(step)))
+            assert open_marks[-1] == gone + queue.queued_samples
