@@ -21,6 +21,7 @@ from parley.app.call_results import ParleyStatus, result_variables
 from parley.app.logs import bind_call
 from parley.app.metrics import Metrics
 from parley.app.settings import AgentSettings, Settings
+from parley.app.voices import synthesizer_engine
 from parley.app.whispers import Whispers
 from parley.call_control import (
     AudioCodec,
@@ -44,9 +45,6 @@ logger = logging.getLogger(__name__)
 
 PREPARE_S = 3.0
 """How long the caller hears ringing while the greeting is made; then the call is answered all the same."""
-DEFAULT_SYNTHESIZERS: Mapping[str, str] = {"en": "flite"}
-"""Engine per language for agents that name none; espeak-ng speaks the others."""
-OTHER_SYNTHESIZER = "espeak-ng"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,9 @@ class CallRunner:
         self._flow = services.flows[arguments.agent]
         self._language = self._chosen_language()
         self._script = FlowRun(self._flow, self._language, self._facts(), date.today(), self._agent.fallback_queue)
-        self._session = CallSession(self._start(), self._script, self._engines(), services.log, services.clock)
+        self._session = CallSession(
+            self._start(), self._script, self._engines(), log=services.log, clock=services.clock
+        )
         self._leg_is_ours = True
         self._answered = False
 
@@ -116,8 +116,8 @@ class CallRunner:
         async with AsyncExitStack() as stack:
             audio = RtpAudio.open(media.codec, media.host, range(media.first_port, media.last_port + 1))
             stack.callback(lambda: self._services.metrics.audio_ended(audio.stats()))
-            stack.push_async_callback(audio.aclose)
             recording = self._start_recording(audio, stack)
+            stack.push_async_callback(audio.aclose)
             conversation = asyncio.create_task(self._session.run(audio), name=f"conversation {self.call_id}")
             stack.push_async_callback(_stopped, conversation)
             reason = await self._take_up(audio)
@@ -198,7 +198,11 @@ class CallRunner:
         if transfer.summary:
             variables["PARLEY_SUMMARY"] = transfer.summary
             variables["PARLEY_WHISPER"] = await self._services.whispers.write(
-                self.call_id, transfer.summary, self._language, self._agent.voice, self._synthesizer_engine()
+                self.call_id,
+                transfer.summary,
+                self._language,
+                self._agent.voice,
+                synthesizer_engine(self._agent, self._language),
             )
         return variables
 
@@ -233,7 +237,10 @@ class CallRunner:
         return next((language for language in wanted if language in self._flow.languages), self._flow.languages[0])
 
     def _facts(self) -> dict[str, str]:
+        """What the flow may say of the call; the dialplan's `queue=` wins over the agent's fallback queue."""
+        queue = {"queue": self._agent.fallback_queue} if self._agent.fallback_queue else {}
         return {
+            **queue,
             **self._arguments.variables,
             "call_id": self.call_id,
             "ani": self._leg.ani,
@@ -260,11 +267,8 @@ class CallRunner:
             language=self._language,
             voice=self._agent.voice,
             recognizer_engine=self._agent.recognizer,
-            synthesizer_engine=self._synthesizer_engine(),
+            synthesizer_engine=synthesizer_engine(self._agent, self._language),
         )
-
-    def _synthesizer_engine(self) -> str:
-        return self._agent.synthesizer or DEFAULT_SYNTHESIZERS.get(self._language, OTHER_SYNTHESIZER)
 
     def _start_recording(self, audio: RtpAudio, stack: AsyncExitStack) -> Path | None:
         """Record the call if the site wants it; return where."""
@@ -275,7 +279,6 @@ class CallRunner:
         path = settings.recordings_dir / f"{day:%Y/%m/%d}" / f"{self.call_id}.wav"
         recorder = StereoRecorder(path, audio.rate_hz)
         stack.push_async_callback(recorder.aclose)
-        stack.callback(audio.record_to, None)
         audio.record_to(recorder)
         return path
 

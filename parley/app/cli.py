@@ -22,7 +22,8 @@ from parley.app.findings import Finding, Level
 from parley.app.flows import load_flow_named
 from parley.app.init_asterisk import Choices, InitError, init_asterisk
 from parley.app.logs import configure_logging
-from parley.app.node import NodeError, serve as serve_node
+from parley.app.node import NodeError
+from parley.app.node import serve as serve_node
 from parley.app.settings import Settings, SettingsError, load_settings
 from parley.call_control import CallControlError
 from parley.conversation.errors import FlowError

@@ -9,14 +9,13 @@ import os
 import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing
 from urllib.parse import urlsplit
 
 from ari_app.rest import AriRest
 from audio_fork.errors import AudioForkError
 from parley.app.audio_probe import TONE_MS, RoundTrip, probe_audio
-from parley.app.flows import load_agent_flow
 from parley.app.findings import Finding, ok, problem, warning
+from parley.app.flows import load_agent_flow
 from parley.app.settings import Settings, SettingsError
 from parley.call_control import CallControlError, PbxUnavailable
 from parley.conversation.errors import FlowError
@@ -56,9 +55,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         return
     rest = AriRest(settings.asterisk.url, settings.asterisk.username, password)
     try:
-        async with aclosing(_examine_asterisk(rest, settings)) as findings:
-            async for finding in findings:
-                yield finding
+        async for finding in _examine_asterisk(rest, settings):
+            yield finding
     finally:
         await rest.aclose()
 
@@ -97,7 +95,9 @@ def _check_data_dir(settings: Settings) -> Finding:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as err:
-        return problem("data folder", f"{folder}: {err.strerror}", "choose another data_dir, or create it for this user")
+        return problem(
+            "data folder", f"{folder}: {err.strerror}", "choose another data_dir, or create it for this user"
+        )
     if not os.access(folder, os.W_OK):
         return problem("data folder", f"{folder} is not writable", f"chown it to the user {os.getuid()}")
     free_mb = shutil.disk_usage(folder).free // 1_000_000
@@ -210,8 +210,8 @@ def _check_round_trip(trip: RoundTrip, settings: Settings) -> Finding:
     return problem(
         "audio",
         f"of {TONE_MS} ms of tone {there} and {back} ms came through",
-        f"Asterisk must reach {settings.media.host}:{settings.media.first_port}-{settings.media.last_port} (UDP) and be "
-        f"reached at {urlsplit(settings.asterisk.url).hostname}: check firewall, [media] host and rtp.conf",
+        f"Asterisk must reach {settings.media.host}:{settings.media.first_port}-{settings.media.last_port} (UDP) "
+        f"and be reached at {urlsplit(settings.asterisk.url).hostname}: check firewall, [media] host and rtp.conf",
     )
 
 

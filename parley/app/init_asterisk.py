@@ -130,7 +130,7 @@ def _install_steps(snippets: Path, choices: Choices) -> tuple[InstallStep, ...]:
         ),
         InstallStep(
             f"{config}/ari.conf",
-            f"Copy {snippets / 'ari_parley.conf'} to {config}/ (readable by Asterisk, nobody else), and add at the end:",
+            f"Copy {snippets / 'ari_parley.conf'} to {config}/ (only Asterisk may read it), and add at the end:",
             "#include ari_parley.conf",
         ),
         InstallStep(

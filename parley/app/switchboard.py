@@ -43,6 +43,7 @@ class Switchboard:
         self._services = services
         self._calls: dict[LegId, CallRunner] = {}
         self._draining = False
+        self._pbx_connected = False
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -50,6 +51,11 @@ class Switchboard:
     def active_calls(self) -> int:
         """Calls going on now."""
         return len(self._calls)
+
+    @property
+    def pbx_connected(self) -> bool:
+        """Whether the PBX is connected now."""
+        return self._pbx_connected
 
     @property
     def draining(self) -> bool:
@@ -85,13 +91,17 @@ class Switchboard:
             case LegLeft(leg_id=leg_id) if leg_id in self._calls:
                 self._calls[leg_id].leg_gone(HangupCause.NORMAL_CLEARING)
             case PbxConnected():
-                self._services.metrics.pbx_connected(True)
+                self._connected(True)
                 tasks.create_task(self._return_strangers(), name="reconcile")
             case PbxLost(reason=reason):
-                self._services.metrics.pbx_connected(False)
+                self._connected(False)
                 logger.warning("PBX lost; calls go on with their media", extra={"reason": reason})
             case _:
                 logger.debug("event about no call of ours", extra={"event_type": type(event).__name__})
+
+    def _connected(self, connected: bool) -> None:
+        self._pbx_connected = connected
+        self._services.metrics.pbx_connected(connected)
 
     async def _offered(self, leg: Leg, tasks: asyncio.TaskGroup) -> None:
         """Take the call up, or send it on at once."""

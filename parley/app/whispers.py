@@ -51,12 +51,12 @@ class Whispers:
         self._folder.mkdir(mode=0o2750, parents=True, exist_ok=True)
         self._remove_old()
         partial = path.with_suffix(".part")
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "wb") as file:
-            with wave.open(file, "wb") as out:
-                out.setnchannels(1)
-                out.setsampwidth(2)
-                out.setframerate(RATE_HZ)
-                out.writeframes(pcm)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+        with os.fdopen(descriptor, "wb") as file, wave.open(file, "wb") as out:
+            out.setnchannels(1)
+            out.setsampwidth(2)
+            out.setframerate(RATE_HZ)
+            out.writeframes(pcm)
         partial.rename(path)
 
     def _remove_old(self) -> None:
