@@ -89,8 +89,16 @@ class CallControl(Protocol):
         """
         ...
 
-    async def hangup(self, leg_id: LegId, cause: HangupCause = HangupCause.NORMAL_CLEARING) -> None:
-        """End the leg with this cause. LegEnded follows."""
+    async def hangup(
+        self,
+        leg_id: LegId,
+        cause: HangupCause = HangupCause.NORMAL_CLEARING,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """Set channel variables (rules as in continue_in_dialplan), then end the leg with this cause. LegEnded follows.
+
+        The dialplan sees the variables where it deals with hang-ups (Asterisk: extension `h`).
+        """
         ...
 
     async def aclose(self) -> None:

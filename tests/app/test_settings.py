@@ -56,9 +56,7 @@ def test_missing_file_says_which_command_writes_one(tmp_path: Path) -> None:
         load_settings(tmp_path / "parley.toml")
 
 
-@pytest.mark.parametrize(
-    ("content", "complaint"), [(None, "cannot be read"), ("", "is empty"), ("  hunter2\n", None)]
-)
+@pytest.mark.parametrize(("content", "complaint"), [(None, "cannot be read"), ("", "is empty"), ("  hunter2\n", None)])
 def test_password_file_is_read_or_explained(tmp_path: Path, content: str | None, complaint: str | None) -> None:
     if content is not None:
         (tmp_path / "ari.password").write_text(content, encoding="utf-8")

@@ -1,0 +1,84 @@
+"""A node without PBX, worker and disk record: fakes behind every port but the audio, which is real loopback RTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from parley.app.call_runner import Services
+from parley.app.clock import SystemClock
+from parley.app.metrics import Metrics
+from parley.app.settings import Settings, load_settings
+from parley.app.switchboard import Switchboard
+from parley.app.whispers import Whispers
+from parley.call_control import LegId
+from parley.conversation.flow.loader import load_flow
+from tests.fakes.call_control import FakeCallControl, LegRecord
+from tests.fakes.call_log import FakeCallLog
+from tests.fakes.recognizer import FakeRecognizer
+from tests.fakes.synthesizer import FakeSynthesizer
+
+LIMIT_S = 10.0
+
+
+@dataclass(slots=True)
+class FakeNode:
+    """What a test may look at."""
+
+    control: FakeCallControl
+    switchboard: Switchboard
+    log: FakeCallLog
+    synthesizer: FakeSynthesizer
+    settings: Settings
+
+    async def until_gone(self, leg_id: LegId) -> LegRecord:
+        """Wait until the leg is out of our hands and its call is over."""
+        async with asyncio.timeout(LIMIT_S):
+            while not self.control.record(leg_id).gone or self.switchboard.active_calls:
+                await asyncio.sleep(0.005)
+        return self.control.record(leg_id)
+
+    async def until_answered(self, leg_id: LegId) -> None:
+        """Wait until we have answered the leg and the conversation knows it (with one call at a time)."""
+        async with asyncio.timeout(LIMIT_S):
+            while not (self.control.record(leg_id).answered_by_us and self.answers_recorded):
+                await asyncio.sleep(0.005)
+
+    @property
+    def answers_recorded(self) -> int:
+        """How many answers the log has."""
+        return sum(isinstance(fact, int) for fact in self.log.facts)
+
+
+@asynccontextmanager
+async def running_node(folder: Path, flow: str, extra_settings: str = "") -> AsyncIterator[FakeNode]:
+    """Run a switchboard with one agent `reception` whose call script is `flow`."""
+    (folder / "flow.yaml").write_text(flow, encoding="utf-8")
+    (folder / "parley.toml").write_text(
+        extra_settings + '\n[agents.reception]\nflow = "flow.yaml"\nfallback_queue = "support"\n', encoding="utf-8"
+    )
+    settings = load_settings(folder / "parley.toml")
+    control, log, synthesizer = FakeCallControl(), FakeCallLog(), FakeSynthesizer(ms_per_word=20)
+    switchboard = Switchboard(
+        Services(
+            settings=settings,
+            control=control,
+            recognizer=FakeRecognizer(),
+            synthesizer=synthesizer,
+            flows={"reception": load_flow(folder / "flow.yaml")},
+            log=log,
+            metrics=Metrics(),
+            clock=SystemClock(),
+            whispers=Whispers(settings.whispers_dir, synthesizer),
+        )
+    )
+    serving = asyncio.create_task(switchboard.run())
+    try:
+        yield FakeNode(control, switchboard, log, synthesizer, settings)
+    finally:
+        await control.aclose()
+        serving.cancel()
+        await asyncio.wait([serving])

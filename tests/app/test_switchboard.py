@@ -1,0 +1,193 @@
+"""Calls through switchboard and call runner, with a PBX in memory and real RTP sockets."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from parley.call_control import HangupCause, LegGone, PbxRefused
+from parley.conversation.record import EndReason
+from tests.app.calls import running_node
+
+GOODBYE = """
+flow: goodbye
+languages: [en]
+start: bye
+fallback: support
+nodes:
+  bye:
+    say: {en: Hello and goodbye.}
+    outcome: greeted
+    end: hangup
+"""
+
+PERSON = """
+flow: person
+languages: [en]
+start: pass_on
+fallback: support
+summary:
+  - en: Caller asked for a person.
+nodes:
+  pass_on:
+    say: {en: One moment.}
+    transfer: sales
+"""
+
+QUESTION = """
+flow: question
+languages: [en]
+start: ask
+fallback: support
+slots:
+  sure: {type: yes_no}
+nodes:
+  ask:
+    ask: {en: "Are you sure?"}
+    slot: sure
+    go: bye
+  bye:
+    say: {en: Goodbye.}
+    end: hangup
+"""
+
+
+async def test_call_is_answered_spoken_to_and_hung_up_with_its_result(tmp_path: Path) -> None:
+    async with running_node(tmp_path, GOODBYE) as node:
+        leg = node.control.caller_arrives("agent=reception")
+        record = await node.until_gone(leg.id)
+    assert record.answered_by_us
+    assert record.hung_up_with is HangupCause.NORMAL_CLEARING
+    assert record.variables_set["PARLEY_STATUS"] == "SERVED"
+    assert record.variables_set["PARLEY_OUTCOME"] == "greeted"
+    assert node.log.end is not None
+    assert node.log.end.reason is EndReason.COMPLETED
+    assert [turn.agent_heard for turn in node.log.turns] == ["Hello and goodbye."]
+
+
+async def test_transfer_leaves_for_the_dialplan_with_destination_and_whisper(tmp_path: Path) -> None:
+    async with running_node(tmp_path, PERSON) as node:
+        leg = node.control.caller_arrives("agent=reception")
+        record = await node.until_gone(leg.id)
+        assert record.continued
+        assert record.variables_set["PARLEY_STATUS"] == "TRANSFER"
+        assert record.variables_set["PARLEY_TRANSFER_TO"] == "sales"
+        assert record.variables_set["PARLEY_SUMMARY"] == "Caller asked for a person."
+        assert Path(record.variables_set["PARLEY_WHISPER"] + ".wav").stat().st_size > 1000
+
+
+async def test_keys_that_the_pbx_reports_answer_the_question(tmp_path: Path) -> None:
+    async with running_node(tmp_path, QUESTION) as node:
+        leg = node.control.caller_arrives("agent=reception")
+        await node.until_answered(leg.id)
+        node.control.presses(leg.id, "1")
+        record = await node.until_gone(leg.id)
+    assert record.variables_set["PARLEY_SLOT_SURE"] == "yes"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "explanation"),
+    [
+        (("agent=nobody",), "FAILED", "unknown agent 'nobody'"),
+        (("reception",), "FAILED", "not name=value"),
+    ],
+)
+async def test_unusable_arguments_send_the_caller_on_unanswered(
+    tmp_path: Path, arguments: tuple[str, ...], status: str, explanation: str
+) -> None:
+    async with running_node(tmp_path, GOODBYE) as node:
+        leg = node.control.caller_arrives(*arguments)
+        record = await node.until_gone(leg.id)
+    assert record.continued
+    assert not record.answered_by_us
+    assert record.variables_set["PARLEY_STATUS"] == status
+    assert explanation in record.variables_set["PARLEY_ERROR"]
+
+
+async def test_call_beyond_the_limit_goes_on_in_the_dialplan_as_busy(tmp_path: Path) -> None:
+    async with running_node(tmp_path, QUESTION, "[limits]\nmax_calls = 1\n") as node:
+        first = node.control.caller_arrives("agent=reception")
+        await node.until_answered(first.id)
+        second = node.control.caller_arrives("agent=reception")
+        async with asyncio.timeout(5):
+            while not node.control.record(second.id).gone:
+                await asyncio.sleep(0.005)
+        assert node.control.record(second.id).variables_set["PARLEY_STATUS"] == "BUSY"
+        node.control.caller_hangs_up(first.id)
+        await node.until_gone(first.id)
+
+
+async def test_draining_node_takes_no_calls_and_hands_the_last_ones_to_the_fallback_queue(tmp_path: Path) -> None:
+    async with running_node(tmp_path, QUESTION) as node:
+        talking = node.control.caller_arrives("agent=reception")
+        await node.until_answered(talking.id)
+        draining = asyncio.create_task(node.switchboard.drain(patience_s=0.2))
+        await asyncio.sleep(0)
+        late = node.control.caller_arrives("agent=reception")
+        await draining
+        record = await node.until_gone(talking.id)
+        assert (await node.until_gone(late.id)).variables_set["PARLEY_STATUS"] == "BUSY"
+    assert record.variables_set["PARLEY_STATUS"] == "FAILED"
+    assert record.variables_set["PARLEY_TRANSFER_TO"] == "support"
+    assert node.log.end is not None
+    assert node.log.end.reason is EndReason.DRAINED
+
+
+async def test_caller_who_hangs_up_while_talking_is_recorded_as_such(tmp_path: Path) -> None:
+    async with running_node(tmp_path, QUESTION) as node:
+        leg = node.control.caller_arrives("agent=reception")
+        await node.until_answered(leg.id)
+        node.control.caller_hangs_up(leg.id, HangupCause.NORMAL_CLEARING)
+        await node.until_gone(leg.id)
+    assert node.log.end is not None
+    assert node.log.end.reason is EndReason.CALLER_HUNG_UP
+    assert node.log.end.hangup_cause == HangupCause.NORMAL_CLEARING
+
+
+@pytest.mark.parametrize("step", ["attach_audio", "answer"])
+async def test_caller_gone_during_set_up_ends_the_call_quietly(
+    tmp_path: Path, step: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running_node(tmp_path, GOODBYE) as node:
+        node.control.refuse(step, LegGone("the leg has ended"))
+        leg = node.control.caller_arrives("agent=reception")
+        async with asyncio.timeout(5):
+            while node.log.end is None:
+                await asyncio.sleep(0.005)
+        assert not node.control.record(leg.id).answered_by_us
+    assert node.log.end.reason is EndReason.CALLER_HUNG_UP
+    assert not [line for line in caplog.records if line.levelname in ("ERROR", "CRITICAL")]
+
+
+async def test_refused_media_leg_sends_the_caller_on_unanswered(tmp_path: Path) -> None:
+    async with running_node(tmp_path, GOODBYE) as node:
+        node.control.refuse("attach_audio", PbxRefused("chan_rtp is not loaded"))
+        leg = node.control.caller_arrives("agent=reception")
+        record = await node.until_gone(leg.id)
+    assert record.variables_set["PARLEY_STATUS"] == "FAILED"
+    assert not record.answered_by_us
+    assert node.log.end is not None
+    assert node.log.end.reason is EndReason.FAILED
+
+
+async def test_all_ports_taken_sends_the_caller_on(tmp_path: Path) -> None:
+    async with running_node(tmp_path, QUESTION, "[media]\nfirst_port = 24990\nlast_port = 24990\n") as node:
+        first = node.control.caller_arrives("agent=reception")
+        await node.until_answered(first.id)
+        second = node.control.caller_arrives("agent=reception")
+        async with asyncio.timeout(5):
+            while not node.control.record(second.id).gone:
+                await asyncio.sleep(0.005)
+        assert node.control.record(second.id).variables_set["PARLEY_STATUS"] == "FAILED"
+        node.control.caller_hangs_up(first.id)
+        await node.until_gone(first.id)
+
+
+async def test_recording_is_stereo_and_its_path_is_recorded(tmp_path: Path) -> None:
+    async with running_node(tmp_path, GOODBYE, "[recording]\nenabled = true\n") as node:
+        leg = node.control.caller_arrives("agent=reception")
+        await node.until_gone(leg.id)
+    assert node.log.end is not None
+    recording = Path(node.log.end.recording)
+    assert recording.is_relative_to(node.settings.recordings_dir)
+    assert recording.read_bytes()[22:24] == b"\x02\x00"
