@@ -118,7 +118,7 @@ async def _worker_address(settings: Settings, tasks: asyncio.TaskGroup, stack: A
         "-m",
         "parley.app.worker",
         f"--address={address}",
-        f"--recognizers={settings.worker.recognizers}",
+        "--child",
         f"--log-level={settings.log.level}",
         *(["--json-lines"] if settings.log.json_lines else []),
     ]

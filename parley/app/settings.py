@@ -81,8 +81,6 @@ class WorkerSettings(Section):
 
     address: str = ""
     """gRPC address of a worker that runs elsewhere (`host:port`); empty: we start our own."""
-    recognizers: int = Field(default=2, ge=1, le=64)
-    """Utterances recognised at the same time (each decoder pair holds about 60 MB)."""
 
 
 class HttpSettings(Section):

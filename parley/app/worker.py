@@ -1,4 +1,67 @@
-"""Main of the inference worker: hosts the engines for the node that started it, or for a pool.
+"""Main of the inference worker: hosts the engines of this machine behind gRPC.
 
-The node starts it (`wiring`); on another machine it is started by hand: `python -m parley.app.worker --help`.
+The node starts it (see `node`), or a site starts it elsewhere: `python -m parley.app.worker --address HOST:PORT`.
 """
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from parley.app.logs import configure_logging
+from parley.conversation.errors import EngineMissing
+from parley.engines import catalogue
+from parley.inference.registry import Engines
+from parley.inference.server import serve
+
+logger = logging.getLogger(__name__)
+
+Engine = TypeVar("Engine")
+STDIN = 0
+
+
+def main() -> int:
+    """Serve until told to stop, or until the node that started us is gone."""
+    arguments = _arguments()
+    configure_logging(arguments.json_lines, arguments.log_level, False)
+    engines = Engines(
+        recognizers=_available(catalogue.recognizer, catalogue.RECOGNIZERS),
+        synthesizers=_available(catalogue.synthesizer, catalogue.SYNTHESIZERS),
+    )
+    parent_pipe = STDIN if arguments.child else None
+    try:
+        asyncio.run(serve(engines, arguments.address, parent_pipe=parent_pipe))
+    except OSError as err:
+        logger.error("the worker cannot listen", extra={"problem": str(err)})
+        return 1
+    return 0
+
+
+def _available(make: Callable[[str], Engine], names: Iterable[str]) -> dict[str, Engine]:
+    """Make the engines whose parts are installed; a call that wants another gets EngineMissing."""
+    engines: dict[str, Engine] = {}
+    for name in names:
+        try:
+            engines[name] = make(name)
+        except EngineMissing as err:
+            logger.warning("engine left out", extra={"engine": name, "problem": str(err)})
+    return engines
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="parley.app.worker", description=__doc__)
+    parser.add_argument(
+        "--address", required=True, help="unix:PATH or HOST:PORT (loopback, unless the network is safe)"
+    )
+    parser.add_argument("--log-level", default="INFO")
+    parser.add_argument("--json-lines", action="store_true")
+    parser.add_argument("--child", action="store_true", help="end when standard input does")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

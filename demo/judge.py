@@ -1,0 +1,181 @@
+"""Decide from what the phones recorded whether each step of the demo really happened."""
+
+from __future__ import annotations
+
+import calendar
+import wave
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from demo.caller import MEMBER_NUMBER
+from demo.performance import Performance
+from parley.conversation.record import Turn
+from parley.store import CallRecord
+from tests.support.hearing import Heard, first_sound_at, heard, level_dbfs
+from tests.support.recording import Recording, load_wav
+from tests.support.speech import caller_says
+
+AGENT_VOICE = "slt"
+MUSIC_DBFS = -50.0
+AGREE_MS = 150
+"""How far the phone's and Parley's own response times may differ: network, jitter buffer and one frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that must have happened."""
+
+    name: str
+    passed: bool
+    seen: str
+    """The figure or fact that decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All checks, and the figures of the report."""
+
+    checks: tuple[Check, ...]
+    greeting_ms: int
+    barge_in_ms: int
+    whisper_at_agent: Heard
+    whisper_at_caller: Heard
+    bridged_ms: int
+    queued_ms: int
+    rang_ms: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything happened."""
+        return all(check.passed for check in self.checks)
+
+
+def judge(performance: Performance, record: CallRecord, whisper: Path) -> Verdict:
+    """Compare the phones' recordings with what was said. whisper: the summary's sound file."""
+    handover = performance.handover
+    greeting_ms = _ms(performance.greeting_s - performance.answered_s)
+    interrupted = next(turn for turn in performance.turns if turn.interrupts)
+    barge_in_ms = _ms(performance.interrupted_silence_s - interrupted.from_s)
+    summary = load_wav(whisper)
+    at_agent = heard(handover.heard.samples(), summary)
+    at_caller = heard(performance.heard.samples(), summary)
+    agent_at_caller = _where(performance.heard, handover.agent_words)
+    asked_s = performance.turns[-1].to_s
+    bridged_ms = _ms(agent_at_caller[1] - handover.agent_spoke[0])
+    checks = (
+        *_words_heard(performance, record),
+        _response_times(performance, record),
+        _barge_in(performance, record),
+        Check("outcome", record.end is not None and record.end.transferred_to == "support", _outcome(record)),
+        _slots(record),
+        Check("queue agent hears the whisper", at_agent.clearly, f"correlation {at_agent.correlation:.2f}"),
+        Check("caller does not hear it", at_caller.not_at_all, f"correlation {at_caller.correlation:.2f}"),
+        _music(performance),
+        Check("caller hears the queue agent", agent_at_caller[0] >= 0.5, f"correlation {agent_at_caller[0]:.2f}"),
+        _heard_check("queue agent hears the caller", handover.heard, handover.caller_words),
+        _recording(record, performance),
+    )
+    return Verdict(
+        checks=checks,
+        greeting_ms=greeting_ms,
+        barge_in_ms=barge_in_ms,
+        whisper_at_agent=at_agent,
+        whisper_at_caller=at_caller,
+        bridged_ms=bridged_ms,
+        queued_ms=_ms(_music_from_s(performance) - asked_s),
+        rang_ms=_ms(handover.rang_s - asked_s),
+    )
+
+
+def answered_turns(record: CallRecord) -> list[Turn]:
+    """Return the turns in which the caller did something."""
+    return [turn for turn in record.turns if turn.caller_text or turn.caller_keys]
+
+
+def _words_heard(performance: Performance, record: CallRecord) -> list[Check]:
+    """Each thing that Parley says the caller heard must be on the caller's phone."""
+    checks = []
+    for turn in record.turns:
+        if not turn.agent_heard:
+            continue
+        first = turn.agent_heard.split(".")[0]
+        found = heard(performance.heard.samples(), caller_says(first + ".", AGENT_VOICE))
+        checks.append(
+            Check(
+                f"caller hears turn {turn.number}: {first[:40]}", found.clearly, f"correlation {found.correlation:.2f}"
+            )
+        )
+    return checks
+
+
+def _response_times(performance: Performance, record: CallRecord) -> Check:
+    """Parley's own figure must agree with the phone's."""
+    own = [turn.timings.response_ms for turn in answered_turns(record)]
+    seen = [turn.response_ms for turn in performance.turns]
+    agree = len(own) == len(seen) and all(
+        mine is not None and abs(mine - phone) <= AGREE_MS for mine, phone in zip(own, seen, strict=True)
+    )
+    return Check("response times agree with the phone", agree, f"phone {seen}, Parley {own}")
+
+
+def _barge_in(performance: Performance, record: CallRecord) -> Check:
+    turn = next((turn for turn in record.turns if turn.interrupted_agent), None)
+    return Check(
+        "the interruption was taken as one",
+        turn is not None and performance.interrupted_silence_s > 0,
+        "no turn is marked" if turn is None else f"turn {turn.number}",
+    )
+
+
+def _outcome(record: CallRecord) -> str:
+    return "call not ended" if record.end is None else f"{record.end.outcome}, {record.end.reason.value}"
+
+
+def _slots(record: CallRecord) -> Check:
+    slots = dict(record.end.slots) if record.end else {}
+    is_thursday = "day" in slots and date.fromisoformat(slots["day"]).weekday() == calendar.THURSDAY
+    understood = is_thursday and slots.get("member") == MEMBER_NUMBER
+    return Check("Thursday and the keyed number were understood", understood, str(slots))
+
+
+def _music(performance: Performance) -> Check:
+    handover = performance.handover
+    waiting = performance.heard.samples(handover.rang_s, handover.whisper_ended_s)
+    level = level_dbfs(waiting)
+    return Check("caller hears music while waiting", level > MUSIC_DBFS, f"{level:.0f} dBFS")
+
+
+def _music_from_s(performance: Performance) -> float:
+    """Return when the music began: the first sound after the agent's last words."""
+    return first_sound_at(performance.heard, performance.agent_finished_s + 0.1) or performance.handover.rang_s
+
+
+def _where(recording: Recording, words: bytes) -> tuple[float, float]:
+    """Return how well the words were heard, and when they began (monotonic s)."""
+    found = heard(recording.samples(), words)
+    return found.correlation, recording.start_s + found.offset_ms / 1000
+
+
+def _heard_check(name: str, recording: Recording, words: bytes) -> Check:
+    found = heard(recording.samples(), words)
+    return Check(name, found.clearly, f"correlation {found.correlation:.2f}")
+
+
+def _recording(record: CallRecord, performance: Performance) -> Check:
+    """The stereo recording must hold the caller left and the agent right."""
+    path = Path(record.end.recording) if record.end else Path()
+    if not path.is_file():
+        return Check("stereo recording", False, "there is no file")
+    with wave.open(str(path)) as file:
+        channels, seconds = file.getnchannels(), file.getnframes() / file.getframerate()
+        frames = file.readframes(file.getnframes())
+    left = b"".join(frames[i : i + 2] for i in range(0, len(frames), 4))
+    said = heard(left, performance.said.samples(performance.turns[0].from_s, performance.turns[0].to_s))
+    return Check(
+        "stereo recording", channels == 2 and said.clearly, f"{seconds:.1f} s, caller left {said.correlation:.2f}"
+    )
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,121 @@
+"""Run `parley serve` as its users start it: a process of its own, settings in a file, stopped by SIGTERM.
+
+End-to-end tests and the demo use it beside a private Asterisk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.support.asterisk import Asterisk
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 15.0
+
+LogLine = dict[str, Any]
+
+
+class ParleyFailed(Exception):
+    """`parley serve` did not come up, or died; the message ends with its last log lines."""
+
+
+class ParleyProcess:
+    """`parley serve` with settings of the demo's own."""
+
+    def __init__(self, pbx: Asterisk, folder: Path, on_log: Callable[[LogLine], None], *, life_s: int = 600) -> None:
+        """pbx: running.   folder: for settings, data and log.   on_log: gets every log line."""
+        self._pbx = pbx
+        self.folder = folder
+        self._on_log = on_log
+        self._life_s = life_s
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._http_port = _free_port()
+        self._last_lines: list[str] = []
+
+    @property
+    def settings_file(self) -> Path:
+        """Its parley.toml."""
+        return self.folder / "parley.toml"
+
+    async def start(self, settings: str) -> None:
+        """Write the settings, start, and wait until /ready says yes. Raises ParleyFailed."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.settings_file.write_text(settings.format(ari_url=self._pbx.ari_url, http_port=self._http_port))
+        environment = {**os.environ, "PARLEY_ASTERISK__PASSWORD": self._pbx.ari_password}
+        self._process = await asyncio.create_subprocess_exec(
+            "timeout",
+            "--kill-after=10",
+            str(self._life_s),
+            sys.executable,
+            "-m",
+            "parley.app.cli",
+            "serve",
+            "--config",
+            str(self.settings_file),
+            stderr=asyncio.subprocess.PIPE,
+            env=environment,
+            cwd=ROOT,
+        )
+        self._reading = asyncio.create_task(self._read_log(self._process))
+        await self._wait_ready()
+
+    async def stop(self) -> None:
+        """Stop it as systemd would. May be called twice."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+        if self._reading is not None:
+            await self._reading
+
+    async def _wait_ready(self) -> None:
+        url = f"http://127.0.0.1:{self._http_port}/ready"
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S), aiohttp.ClientSession() as http:
+                while self._process is not None and self._process.returncode is None:
+                    with suppress(aiohttp.ClientError):
+                        async with http.get(url) as answer:
+                            if answer.status == 200:
+                                return
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            await self.stop()
+        raise ParleyFailed("parley serve did not become ready\n" + "\n".join(self._last_lines[-15:]))
+
+    async def _read_log(self, process: asyncio.subprocess.Process) -> None:
+        if process.stderr is None:
+            return
+        with (self.folder / "parley.log").open("w", encoding="utf-8") as kept:
+            async for raw in process.stderr:
+                line = raw.decode(errors="replace").rstrip()
+                kept.write(line + "\n")
+                self._last_lines = [*self._last_lines[-40:], line]
+                with suppress(json.JSONDecodeError):
+                    entry = json.loads(line)
+                    if isinstance(entry, dict):
+                        self._on_log(entry)
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
