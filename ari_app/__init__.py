@@ -1,0 +1,10 @@
+"""Asterisk by ARI: the CallControl adapter and the REST client behind it.
+
+The application's wiring uses AriCallControl; the doctor uses AriRest.
+"""
+
+from ari_app.call_control import AriCallControl
+from ari_app.errors import AriRefused
+from ari_app.rest import AriRest
+
+__all__ = ["AriCallControl", "AriRefused", "AriRest"]

@@ -1,0 +1,380 @@
+"""CallControl for Asterisk: the port's words in, ARI requests and events out.
+
+The application's wiring creates one per Asterisk and hands it to call_runner. Bridges, channels and REST end here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from ari_app.backoff import Backoff
+from ari_app.bridges import LegBridges
+from ari_app.connection import EventConnection
+from ari_app.dead_man import DeadManTimer
+from ari_app.errors import AriRefused
+from ari_app.event_queue import EventQueue
+from ari_app.events import AriEvent, Channel, StasisStart
+from ari_app.legs import OWN_PREFIX, LegBook
+from ari_app.media_legs import MediaLegs, is_media_leg
+from ari_app.rest import DEADLINE_S, AriRest, AsteriskInfo
+from ari_app.validation import (
+    caller_id_of,
+    checked_application,
+    checked_destination,
+    checked_place,
+    checked_sip_uri,
+    joined_arguments,
+)
+from parley.call_control import (
+    AudioPeer,
+    AudioTarget,
+    CallControlError,
+    CallEvent,
+    CallId,
+    Direction,
+    HangupCause,
+    InvalidRequest,
+    Leg,
+    LegEnded,
+    LegGone,
+    LegId,
+    LegLeft,
+    LegState,
+    OriginateRequest,
+    PbxConnected,
+    PbxLost,
+    PbxRefused,
+    PbxUnavailable,
+    SipTarget,
+    TransferTarget,
+)
+from parley.call_control.validation import checked_digits, checked_variables
+
+logger = logging.getLogger(__name__)
+
+DEAD_MAN_S = 10.0
+_FIRST_WITH_CAUSE_NUMBERS = 18
+_LEG_IS_GONE = {404, 409}
+"""HTTP statuses of requests about one channel: it does not exist; it is not in our application."""
+
+
+class AriCallControl:
+    """The legs that one Asterisk hands to the Stasis application `application`.
+
+    dead_man_s: how long a call outlives us in silence before Asterisk takes it back (extension T); 0 switches the
+    timer off. Log in with `start()`, close with `aclose()`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        username: str,
+        password: str,
+        application: str = "parley",
+        *,
+        deadline_s: float = DEADLINE_S,
+        dead_man_s: float = DEAD_MAN_S,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._application = checked_application(application)
+        self._rest = AriRest(url, username, password, deadline_s)
+        self._book = LegBook()
+        self._events = EventQueue()
+        self._media_legs = MediaLegs(self._rest, application, self._spawn, deadline_s)
+        self._bridges = LegBridges(self._rest, application, self._media_legs, self._spawn)
+        self._dead_man = DeadManTimer(self._rest, dead_man_s, self._book.claimed)
+        self._connection = EventConnection(
+            self._rest,
+            application,
+            on_connected=self._connected,
+            on_event=self._take,
+            on_lost=lambda reason: self._events.put(PbxLost(reason)),
+            backoff=backoff or Backoff(),
+        )
+        self._cause_as_number = True
+        self._tasks: asyncio.TaskGroup | None = None
+        self._runner: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"AriCallControl({self._rest!r}, {self._application!r})"
+
+    async def start(self) -> None:
+        """Connect, and keep the connection from now on.
+
+        Raises PbxUnavailable when Asterisk cannot be reached and PbxRefused when it does not let us in; the message
+        says what to fix. Then `start` may be called again.
+        """
+        if self._runner is not None:
+            raise InvalidRequest("the ARI adapter has been started before")
+        ready = asyncio.get_running_loop().create_future()
+        self._runner = asyncio.create_task(self._run(ready), name=f"ari:{self._application}")
+        try:
+            await ready
+        except BaseException:
+            await self._stop()
+            raise
+        self._runner.add_done_callback(self._stopped)
+
+    def events(self) -> AsyncIterator[CallEvent]:
+        """Yield call events until the adapter is closed; raises only if the adapter itself has failed."""
+        return aiter(self._events)
+
+    async def legs(self) -> list[Leg]:
+        """Ask Asterisk which legs are ours, put the book in order, and return it."""
+        self._require_started()
+        await self._reconcile()
+        return self._book.legs()
+
+    async def originate(self, request: OriginateRequest) -> LegId:
+        """Call somebody; the leg's id is ours to choose, so its events cannot come too early for us."""
+        self._require_started()
+        endpoint = checked_destination(request)
+        options = {
+            "appArgs": joined_arguments(request.arguments),
+            "callerId": caller_id_of(request),
+            "timeout": request.timeout_s,
+            "variables": checked_variables(request.variables),
+        }
+        leg_id = LegId(OWN_PREFIX + secrets.token_hex(8))
+        self._book.expect(_leg_to_originate(leg_id, request))
+        try:
+            await self._rest.originate(leg_id, self._application, endpoint, **options)
+        except AriRefused as err:
+            self._book.forget(leg_id)
+            raise PbxRefused(
+                f"Asterisk cannot call this destination (HTTP {err.status}): is the endpoint in pjsip.conf, is its "
+                "phone or trunk registered or given a contact, and is the channel driver loaded?"
+            ) from err
+        except BaseException:
+            self._book.forget(leg_id)
+            self._spawn(self._hang_up_quietly(leg_id))
+            raise
+        return leg_id
+
+    async def ring(self, leg_id: LegId) -> None:
+        """Let the caller hear ringing."""
+        with self._about(leg_id):
+            await self._rest.ring(leg_id)
+
+    async def answer(self, leg_id: LegId) -> None:
+        """Answer, unless the leg is answered already."""
+        with self._about(leg_id) as leg:
+            if leg.state is not LegState.ANSWERED:
+                await self._rest.answer(leg_id)
+
+    async def attach_audio(self, leg_id: LegId, target: AudioTarget) -> AudioPeer:
+        """Make a media leg and a bridge for the leg; both go with it."""
+        with self._about(leg_id):
+            peer = await self._bridges.attach(leg_id, target)
+        if leg_id not in self._book:
+            await self._bridges.release(leg_id)
+            raise LegGone(f"leg {leg_id} ended while its audio was connected")
+        return peer
+
+    async def send_dtmf(self, leg_id: LegId, digits: str) -> None:
+        """Send keys; Asterisk plays them one after the other."""
+        checked_digits(digits)
+        with self._about(leg_id):
+            await self._rest.send_dtmf(leg_id, digits)
+
+    async def hold(self, leg_id: LegId, music: bool) -> None:
+        """Start or stop Asterisk's default music class; while it plays, the leg hears nothing else."""
+        with self._about(leg_id):
+            await (self._rest.start_music(leg_id) if music else self._rest.stop_music(leg_id))
+
+    async def join(self, leg_id: LegId, other_id: LegId) -> None:
+        """Put both legs, and their media legs, into one bridge."""
+        _require_two(leg_id, other_id)
+        with self._about(leg_id), self._about(other_id):
+            await self._bridges.join(leg_id, other_id)
+
+    async def part(self, leg_id: LegId, other_id: LegId) -> None:
+        """Give the other leg a bridge of its own again."""
+        _require_two(leg_id, other_id)
+        with self._about(leg_id), self._about(other_id):
+            await self._bridges.part(leg_id, other_id)
+
+    async def transfer(self, leg_id: LegId, target: TransferTarget) -> None:
+        """Send the leg to a place in the dialplan (LegLeft), or ask its phone to call a SIP address (LegEnded)."""
+        if isinstance(target, SipTarget):
+            endpoint = f"PJSIP/{checked_sip_uri(target)}"
+            with self._about(leg_id):
+                await self._rest.redirect(leg_id, endpoint)
+            return
+        place = checked_place(target)
+        await self._let_go(
+            leg_id, {}, {"context": place.context, "extension": place.extension, "priority": place.priority}
+        )
+
+    async def continue_in_dialplan(self, leg_id: LegId, variables: Mapping[str, str]) -> None:
+        """Set the variables, then let the dialplan go on behind Stasis()."""
+        await self._let_go(leg_id, checked_variables(variables), {})
+
+    async def hangup(
+        self,
+        leg_id: LegId,
+        cause: HangupCause = HangupCause.NORMAL_CLEARING,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """Set the variables for extension `h`, then end the leg; the cause reaches the party's phone."""
+        checked = checked_variables(variables or {})
+        with self._about(leg_id):
+            await self._set_variables(leg_id, checked)
+            self._book.note_hangup(leg_id, cause)
+            await self._rest.hangup(leg_id, cause, self._cause_as_number)
+
+    async def aclose(self) -> None:
+        """Close the connection and end `events()`; may be called twice.
+
+        Legs stay as they are; those that nobody takes over are taken back by their dead-man timers.
+        """
+        await self._stop()
+        await self._rest.aclose()
+        self._events.close()
+
+    # The connection and its events
+
+    async def _run(self, ready: asyncio.Future[None]) -> None:
+        """Own every task of this adapter."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                try:
+                    await self._connection.open()
+                except CallControlError as err:
+                    ready.set_exception(err)
+                    return
+                ready.set_result(None)
+                tasks.create_task(self._dead_man.run())
+                await self._connection.run()
+        finally:
+            self._tasks = None
+            if not ready.done():
+                ready.set_exception(PbxUnavailable("the ARI adapter stopped while it was connecting"))
+
+    def _stopped(self, runner: asyncio.Task[None]) -> None:
+        failure = None if runner.cancelled() else runner.exception()
+        if failure is not None:
+            logger.error("the ARI adapter failed", exc_info=failure)
+            self._events.close(failure)
+
+    async def _stop(self) -> None:
+        runner, self._runner = self._runner, None
+        self._tasks = None
+        if runner is not None:
+            runner.cancel()
+            await asyncio.wait([runner])
+        await self._connection.aclose()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run work in the background; without a running adapter it is dropped, and the next start sweeps."""
+        if self._tasks is None:
+            work.close()
+        else:
+            self._tasks.create_task(work)
+
+    async def _connected(self, info: AsteriskInfo) -> None:
+        """Put everything in order after (re)connecting, before the first event is read."""
+        self._cause_as_number = info.major == 0 or info.major >= _FIRST_WITH_CAUSE_NUMBERS
+        channels = await self._reconcile()
+        own_media = [channel.id for channel in channels if self._media_legs.is_own(channel.id)]
+        await self._bridges.sweep([leg.id for leg in self._book.legs()], own_media)
+        self._events.put(PbxConnected(info.version))
+
+    def _take(self, event: AriEvent) -> None:
+        """Take one ARI event; called by the reader, so it must not wait."""
+        self._media_legs.apply(event)
+        if isinstance(event, StasisStart):
+            if is_media_leg(event.channel.id):
+                return
+            self._dead_man.rearm(LegId(event.channel.id))
+            self._spawn(self._dead_man.arm(LegId(event.channel.id)))
+        self._publish(self._book.apply(event))
+
+    def _publish(self, events: list[CallEvent]) -> None:
+        for event in events:
+            if isinstance(event, LegEnded | LegLeft):
+                self._spawn(self._bridges.release(event.leg_id))
+            self._events.put(event)
+
+    async def _reconcile(self) -> list[Channel]:
+        """Compare the book with Asterisk; return all channels."""
+        known_before = [leg.id for leg in self._book.legs()]
+        subscribed = await self._rest.application_channels(self._application)
+        channels = await self._rest.channels()
+        ours = [channel for channel in channels if channel.id in subscribed and self._is_party(channel)]
+        self._publish(self._book.reconcile(ours, {channel.id for channel in channels}, known_before))
+        return channels
+
+    def _is_party(self, channel: Channel) -> bool:
+        """Tell a party's channel in our hands from media legs, far ends of Local channels and legs that have left."""
+        if is_media_leg(channel.id):
+            return False
+        in_stasis = channel.app_name == "Stasis" and channel.app_data.split(",")[0] == self._application
+        return in_stasis or LegId(channel.id) in self._book
+
+    # Commands
+
+    @contextmanager
+    def _about(self, leg_id: LegId) -> Iterator[Leg]:
+        """Check that the leg is in the book, and turn Asterisk's ways of saying "gone" into LegGone."""
+        self._require_started()
+        leg = self._book.get(leg_id)
+        if leg is None:
+            raise LegGone("the leg has ended or left, or was never here")
+        self._book.claim(leg_id)
+        try:
+            yield leg
+        except AriRefused as err:
+            if err.status in _LEG_IS_GONE:
+                raise LegGone(f"leg {leg_id} has just ended or left") from err
+            raise
+
+    def _require_started(self) -> None:
+        if self._tasks is None:
+            raise PbxUnavailable("the ARI adapter is not started, or closed")
+
+    async def _let_go(self, leg_id: LegId, variables: Mapping[str, str], place: Mapping[str, str | int]) -> None:
+        with self._about(leg_id):
+            try:
+                await self._dead_man.disarm(leg_id)
+                await self._set_variables(leg_id, variables)
+                await self._rest.continue_in_dialplan(leg_id, **place)
+            except CallControlError:
+                self._dead_man.rearm(leg_id)
+                raise
+
+    async def _set_variables(self, leg_id: LegId, variables: Mapping[str, str]) -> None:
+        for name, value in variables.items():
+            await self._rest.set_variable(leg_id, name, value)
+
+    async def _hang_up_quietly(self, leg_id: LegId) -> None:
+        """End a leg whose originate request was given up, in case Asterisk has made it after all."""
+        try:
+            await self._rest.hangup(leg_id)
+        except CallControlError as err:
+            logger.debug("abandoned leg not hung up", extra={"leg_id": leg_id, "code": err.code})
+
+
+def _require_two(leg_id: LegId, other_id: LegId) -> None:
+    if leg_id == other_id:
+        raise InvalidRequest("a leg cannot be joined with itself")
+
+
+def _leg_to_originate(leg_id: LegId, request: OriginateRequest) -> Leg:
+    return Leg(
+        id=leg_id,
+        call_id=CallId(leg_id),
+        direction=Direction.OUTBOUND,
+        state=LegState.RINGING,
+        ani=request.caller_id,
+        ani_name=request.caller_name,
+        dnis=request.destination,
+        arguments=request.arguments,
+        variables=dict(request.variables),
+    )

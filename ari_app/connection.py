@@ -1,0 +1,128 @@
+"""The event WebSocket: connect, read, notice its end, connect again.
+
+`call_control` owns one and gives it three callbacks; the messages themselves are read by `events`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+import aiohttp
+
+from ari_app.backoff import Backoff
+from ari_app.events import ApplicationReplaced, AriEvent, MalformedEvent, parse_event
+from ari_app.rest import AriRest, AsteriskInfo
+from parley.call_control import CallControlError
+
+logger = logging.getLogger(__name__)
+
+LASTING_S = 5.0
+"""A connection that stood for so long counts as working: the waits begin again with the shortest."""
+REPLACED_WAIT_S = 60.0
+"""How long we leave our application's name to another client before we take it back.
+
+Two clients that each reconnected at once would take every second call from each other.
+"""
+
+
+class EventConnection:
+    """The events of one application, for as long as `run` runs."""
+
+    def __init__(
+        self,
+        rest: AriRest,
+        application: str,
+        *,
+        on_connected: Callable[[AsteriskInfo], Awaitable[None]],
+        on_event: Callable[[AriEvent], None],
+        on_lost: Callable[[str], None],
+        backoff: Backoff,
+        replaced_wait_s: float = REPLACED_WAIT_S,
+    ) -> None:
+        self._rest = rest
+        self._application = application
+        self._on_connected = on_connected
+        self._on_event = on_event
+        self._on_lost = on_lost
+        self._backoff = backoff
+        self._replaced_wait_s = replaced_wait_s
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self.malformed = 0
+        """Messages that were no ARI events."""
+
+    async def open(self) -> None:
+        """Log in and connect; raises PbxUnavailable or PbxRefused with what to fix."""
+        info = await self._rest.asterisk_info()
+        self._socket = await self._rest.connect_events(self._application)
+        await self._on_connected(info)
+        logger.info("connected to Asterisk", extra={"version": info.version, "application": self._application})
+
+    async def run(self) -> NoReturn:
+        """Read events, and reconnect whenever the connection ends, until cancelled. `open` comes first."""
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            reason, wait_s = await self._read()
+            if loop.time() - began >= LASTING_S:
+                self._backoff.reset()
+            self._on_lost(reason)
+            logger.warning("connection to Asterisk lost", extra={"reason": reason})
+            await self._reconnect(wait_s)
+
+    async def aclose(self) -> None:
+        """Close the WebSocket; may be called twice."""
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            await socket.close()
+
+    async def _read(self) -> tuple[str, float]:
+        """Hand on events until the connection ends; return why, and how long to wait before the next attempt."""
+        socket = self._socket
+        if socket is None:
+            return "not connected", self._backoff.next_wait_s()
+        async for message in socket:
+            event = self._parse(message)
+            if isinstance(event, ApplicationReplaced):
+                logger.error(
+                    "another client has connected with our application name and gets our calls; "
+                    "give each Parley node an application of its own (asterisk.application)",
+                    extra={"application": self._application, "retry_s": self._replaced_wait_s},
+                )
+                await self.aclose()
+                return "another client took over our application name", self._replaced_wait_s
+            if event is not None:
+                self._on_event(event)
+        await self.aclose()
+        return _reason_of(socket), self._backoff.next_wait_s()
+
+    def _parse(self, message: aiohttp.WSMessage) -> AriEvent | None:
+        if message.type is not aiohttp.WSMsgType.TEXT:
+            return None
+        try:
+            return parse_event(message.data)
+        except MalformedEvent as err:
+            self.malformed += 1
+            logger.warning("unreadable ARI event skipped", extra={"reason": str(err), "skipped": self.malformed})
+            return None
+
+    async def _reconnect(self, wait_s: float) -> None:
+        while True:
+            await asyncio.sleep(wait_s)
+            try:
+                await self.open()
+            except CallControlError as err:
+                await self.aclose()
+                wait_s = self._backoff.next_wait_s()
+                logger.warning("Asterisk is not reachable", extra={"reason": str(err), "retry_s": round(wait_s, 2)})
+            else:
+                return
+
+
+def _reason_of(socket: aiohttp.ClientWebSocketResponse) -> str:
+    failure = socket.exception()
+    if failure is not None:
+        return f"the connection broke ({type(failure).__name__})"
+    return f"Asterisk closed the connection (code {socket.close_code})"

@@ -1,0 +1,197 @@
+"""ARI's JSON events as typed values: text in, event out, no I/O.
+
+`connection` feeds it with WebSocket messages, `rest` reads channels and bridges with it. Field names follow Asterisk's
+own API description (rest-api/api-docs/events.json).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class MalformedEvent(Exception):
+    """The text is not an ARI object: not JSON, or a field that must be there is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel as ARI describes it."""
+
+    id: str
+    name: str = ""
+    state: str = ""
+    """`Down`, `Ring` (it calls us), `Ringing` (we call it), `Up` and a few more."""
+    caller_name: str = ""
+    caller_number: str = ""
+    extension: str = ""
+    """Where the channel is in the dialplan; `s` inside a subroutine."""
+    app_name: str = ""
+    app_data: str = ""
+    """Arguments of the dialplan application that runs: `parley,agent=reception` for Stasis."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Those named by `channelvars` in ari.conf, and those that came with the request that made the channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class StasisStart:
+    """The channel is now controlled by our application."""
+
+    channel: Channel
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StasisEnd:
+    """The channel is no longer controlled by us: it goes on in the dialplan, or it was hung up."""
+
+    channel_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStateChange:
+    """The channel rings, is up, …"""
+
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelHangupRequest:
+    """Somebody wants the channel to end."""
+
+    channel_id: str
+    cause: int | None
+    """Q.850 cause. None when nobody gave one, and always when `soft`: there the field holds an internal flag."""
+    soft: bool
+    """The request came from inside Asterisk (ARI, CLI, the dialplan), not from the party."""
+    tech_cause: int | None
+    """SIP status, Asterisk 21 and later."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelDestroyed:
+    """The channel is gone. Sent for channels that we created; not for those that have left Stasis before."""
+
+    channel_id: str
+    cause: int
+    tech_cause: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelDtmfReceived:
+    """The party released a key."""
+
+    channel_id: str
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationReplaced:
+    """Another client has connected with our application's name; we get no further events."""
+
+    application: str
+
+
+AriEvent = (
+    StasisStart
+    | StasisEnd
+    | ChannelStateChange
+    | ChannelHangupRequest
+    | ChannelDestroyed
+    | ChannelDtmfReceived
+    | ApplicationReplaced
+)
+
+
+def parse_event(text: str) -> AriEvent | None:
+    """Read one WebSocket message; None for the many kinds that nobody here needs. Raises MalformedEvent."""
+    try:
+        message = json.loads(text)
+    except ValueError as err:
+        raise MalformedEvent("not JSON") from err
+    try:
+        kind = message["type"]
+        reader = _READERS.get(kind)
+        return None if reader is None else reader(message)
+    except (KeyError, TypeError, AttributeError, ValueError) as err:
+        raise MalformedEvent(f"an event without a field that it must have: {type(err).__name__}") from err
+
+
+def parse_channel(description: Mapping[str, Any]) -> Channel:
+    """Read a channel object. Raises MalformedEvent."""
+    try:
+        return _channel(description)
+    except (KeyError, TypeError, AttributeError) as err:
+        raise MalformedEvent(f"a channel without a field that it must have: {type(err).__name__}") from err
+
+
+def _channel(description: Mapping[str, Any]) -> Channel:
+    caller = description.get("caller") or {}
+    place = description.get("dialplan") or {}
+    return Channel(
+        id=str(description["id"]),
+        name=str(description.get("name", "")),
+        state=str(description.get("state", "")),
+        caller_name=str(caller.get("name", "")),
+        caller_number=str(caller.get("number", "")),
+        extension=str(place.get("exten", "")),
+        app_name=str(place.get("app_name", "")),
+        app_data=str(place.get("app_data", "")),
+        variables={str(name): str(value) for name, value in (description.get("channelvars") or {}).items()},
+    )
+
+
+def _stasis_start(message: Mapping[str, Any]) -> StasisStart:
+    return StasisStart(_channel(message["channel"]), tuple(str(argument) for argument in message["args"]))
+
+
+def _stasis_end(message: Mapping[str, Any]) -> StasisEnd:
+    return StasisEnd(str(message["channel"]["id"]))
+
+
+def _state_change(message: Mapping[str, Any]) -> ChannelStateChange:
+    return ChannelStateChange(_channel(message["channel"]))
+
+
+def _hangup_request(message: Mapping[str, Any]) -> ChannelHangupRequest:
+    soft = bool(message.get("soft", False))
+    return ChannelHangupRequest(
+        channel_id=str(message["channel"]["id"]),
+        cause=None if soft else _optional_int(message.get("cause")),
+        soft=soft,
+        tech_cause=_optional_int(message.get("tech_cause")),
+    )
+
+
+def _destroyed(message: Mapping[str, Any]) -> ChannelDestroyed:
+    return ChannelDestroyed(
+        channel_id=str(message["channel"]["id"]),
+        cause=int(message["cause"]),
+        tech_cause=_optional_int(message.get("tech_cause")),
+    )
+
+
+def _dtmf(message: Mapping[str, Any]) -> ChannelDtmfReceived:
+    return ChannelDtmfReceived(str(message["channel"]["id"]), str(message["digit"]), int(message["duration_ms"]))
+
+
+def _replaced(message: Mapping[str, Any]) -> ApplicationReplaced:
+    return ApplicationReplaced(str(message.get("application", "")))
+
+
+def _optional_int(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+_READERS: Mapping[str, Callable[[Mapping[str, Any]], AriEvent]] = {
+    "StasisStart": _stasis_start,
+    "StasisEnd": _stasis_end,
+    "ChannelStateChange": _state_change,
+    "ChannelHangupRequest": _hangup_request,
+    "ChannelDestroyed": _destroyed,
+    "ChannelDtmfReceived": _dtmf,
+    "ApplicationReplaced": _replaced,
+}

@@ -1,0 +1,231 @@
+"""The book of party legs: ARI events in, call events out. No I/O, no clock.
+
+`call_control` feeds it; it decides when a leg is offered, answered, left or ended, and that it ends only once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+from ari_app.events import (
+    AriEvent,
+    Channel,
+    ChannelDestroyed,
+    ChannelDtmfReceived,
+    ChannelHangupRequest,
+    ChannelStateChange,
+    StasisEnd,
+    StasisStart,
+)
+from parley.call_control import (
+    CallEvent,
+    CallId,
+    DigitReceived,
+    Direction,
+    HangupCause,
+    Leg,
+    LegAnswered,
+    LegEnded,
+    LegId,
+    LegLeft,
+    LegOffered,
+    LegRinging,
+    LegState,
+)
+
+OWN_PREFIX = "parley-leg."
+"""Begins the id of every leg that we originate."""
+LINKED_ID = "CHANNEL(linkedid)"
+"""Named in `channelvars` of ari.conf, it gives the call's id; without it a leg is a call of its own."""
+DIALLED_NUMBER = "CALLERID(dnid)"
+"""Named in `channelvars`, it gives the number that was dialled; without it a leg out of a subroutine has none."""
+
+_SIP_REQUEST_TERMINATED = 487
+
+
+@dataclass(slots=True)
+class _Entry:
+    leg: Leg
+    in_stasis: bool
+    """False for a leg that we originated, until it answers."""
+    claimed: bool = True
+    """False for a leg that an earlier process left, until somebody commands it."""
+    rang: bool = False
+    our_cause: HangupCause | None = None
+    """What `hangup` was asked for."""
+    end_cause: HangupCause | None = None
+    """Known once the end has been announced (ChannelHangupRequest)."""
+
+
+class LegBook:
+    """Every party leg in our hands, and those that we originated and that still ring."""
+
+    def __init__(self) -> None:
+        self._entries: dict[LegId, _Entry] = {}
+
+    def __contains__(self, leg_id: LegId) -> bool:
+        return leg_id in self._entries
+
+    def get(self, leg_id: LegId) -> Leg | None:
+        """Return the leg, None when it is gone or was never here."""
+        entry = self._entries.get(leg_id)
+        return None if entry is None else entry.leg
+
+    def legs(self) -> list[Leg]:
+        """Return all legs."""
+        return [entry.leg for entry in self._entries.values()]
+
+    def claimed(self) -> list[LegId]:
+        """Return the legs in Stasis that somebody here takes care of; the others may run into their timers."""
+        return [leg_id for leg_id, entry in self._entries.items() if entry.in_stasis and entry.claimed]
+
+    def claim(self, leg_id: LegId) -> None:
+        """Note that somebody takes care of the leg from now on."""
+        self._entries[leg_id].claimed = True
+
+    def expect(self, leg: Leg) -> None:
+        """Enter a leg that we are about to originate."""
+        self._entries[leg.id] = _Entry(leg, in_stasis=False)
+
+    def forget(self, leg_id: LegId) -> None:
+        """Strike out a leg that could not be originated; no event follows."""
+        self._entries.pop(leg_id, None)
+
+    def note_hangup(self, leg_id: LegId, cause: HangupCause) -> None:
+        """Remember the cause that we give: Asterisk's own events do not repeat it."""
+        if leg_id in self._entries:
+            self._entries[leg_id].our_cause = cause
+
+    def apply(self, event: AriEvent) -> list[CallEvent]:
+        """Take one ARI event and return what it means, in order; an empty list for channels that are not legs."""
+        events: list[CallEvent] = []
+        match event:
+            case StasisStart(channel, arguments):
+                events = self._started(channel, arguments)
+            case ChannelStateChange(channel):
+                events = self._changed(channel)
+            case ChannelHangupRequest():
+                self._announce_end(event)
+            case StasisEnd(channel_id):
+                events = self._stasis_ended(LegId(channel_id))
+            case ChannelDestroyed():
+                events = self._destroyed(event)
+            case ChannelDtmfReceived(channel_id, digit, duration_ms) if channel_id in self._entries:
+                events = [DigitReceived(LegId(channel_id), digit, duration_ms)]
+            case _:
+                pass
+        return events
+
+    def reconcile(
+        self, ours: Iterable[Channel], alive: Collection[str], known_before: Collection[LegId]
+    ) -> list[CallEvent]:
+        """Bring the book up to date after a time without events; return the events that were missed.
+
+        ours: the party channels that the application holds. alive: the ids of all channels that exist.
+        known_before: the legs in the book before Asterisk was asked; younger ones are left alone, because the answer
+        may be older than they are.
+        """
+        events: list[CallEvent] = []
+        present = {LegId(channel.id): channel for channel in ours}
+        for leg_id in known_before:
+            if leg_id in self._entries and leg_id not in present:
+                events += self._missing(leg_id, leg_id in alive)
+        for leg_id, channel in present.items():
+            entry = self._entries.get(leg_id)
+            if entry is None:
+                direction = Direction.OUTBOUND if leg_id.startswith(OWN_PREFIX) else Direction.INBOUND
+                leg = _leg_of(channel, _arguments_of(channel), direction)
+                self._entries[leg_id] = _Entry(leg, in_stasis=True, claimed=False)
+            elif channel.state == "Up" and channel.app_name == "Stasis" and entry.leg.state is not LegState.ANSWERED:
+                entry.in_stasis = True
+                events += self._answered(entry)
+        return events
+
+    def _started(self, channel: Channel, arguments: tuple[str, ...]) -> list[CallEvent]:
+        leg_id = LegId(channel.id)
+        entry = self._entries.get(leg_id)
+        if entry is not None and not entry.in_stasis:
+            entry.in_stasis = True
+            return self._answered(entry)
+        leg = _leg_of(channel, arguments, Direction.INBOUND)
+        self._entries[leg_id] = _Entry(leg, in_stasis=True)
+        return [LegOffered(leg)]
+
+    def _changed(self, channel: Channel) -> list[CallEvent]:
+        entry = self._entries.get(LegId(channel.id))
+        if entry is None:
+            return []
+        if channel.state == "Ringing" and not entry.in_stasis and not entry.rang:
+            entry.rang = True
+            return [LegRinging(entry.leg.id)]
+        if channel.state == "Up" and entry.in_stasis and entry.leg.state is not LegState.ANSWERED:
+            return self._answered(entry)
+        return []
+
+    def _answered(self, entry: _Entry) -> list[CallEvent]:
+        entry.leg = replace(entry.leg, state=LegState.ANSWERED)
+        return [LegAnswered(entry.leg)]
+
+    def _announce_end(self, event: ChannelHangupRequest) -> None:
+        entry = self._entries.get(LegId(event.channel_id))
+        if entry is None or entry.end_cause is not None:
+            return
+        if event.soft:
+            entry.end_cause = entry.our_cause or HangupCause.NORMAL_CLEARING
+        else:
+            entry.end_cause = _cause_of(event.cause or 0, event.tech_cause)
+
+    def _stasis_ended(self, leg_id: LegId) -> list[CallEvent]:
+        """The last event about an inbound leg: Asterisk stops telling us before the channel is destroyed."""
+        entry = self._entries.pop(leg_id, None)
+        if entry is None:
+            return []
+        if entry.end_cause is None:
+            return [LegLeft(leg_id)]
+        return [LegEnded(leg_id, entry.end_cause)]
+
+    def _destroyed(self, event: ChannelDestroyed) -> list[CallEvent]:
+        entry = self._entries.pop(LegId(event.channel_id), None)
+        if entry is None:
+            return []
+        cause = entry.our_cause or entry.end_cause or _cause_of(event.cause, event.tech_cause)
+        return [LegEnded(entry.leg.id, cause)]
+
+    def _missing(self, leg_id: LegId, alive: bool) -> list[CallEvent]:
+        entry = self._entries.pop(leg_id)
+        if alive and entry.in_stasis and entry.end_cause is None:
+            return [LegLeft(leg_id)]
+        return [LegEnded(leg_id, entry.end_cause or HangupCause.UNKNOWN)]
+
+
+def _cause_of(q850: int, tech_cause: int | None) -> HangupCause:
+    """Return the cause that the other side gave.
+
+    No cause (0) is a plain BYE. A caller who gives up before the answer appears as 127 with SIP status 487.
+    """
+    if q850 == 0 or tech_cause == _SIP_REQUEST_TERMINATED:
+        return HangupCause.NORMAL_CLEARING
+    return HangupCause.from_q850(q850)
+
+
+def _leg_of(channel: Channel, arguments: tuple[str, ...], direction: Direction) -> Leg:
+    variables = {name: value for name, value in channel.variables.items() if value}
+    linked_id = variables.pop(LINKED_ID, channel.id)
+    dialled = variables.pop(DIALLED_NUMBER, "" if channel.extension == "s" else channel.extension)
+    return Leg(
+        id=LegId(channel.id),
+        call_id=CallId(linked_id),
+        direction=direction,
+        state=LegState.ANSWERED if channel.state == "Up" else LegState.OFFERED,
+        ani=channel.caller_number,
+        ani_name=channel.caller_name,
+        dnis=dialled,
+        arguments=arguments,
+        variables=variables,
+    )
+
+
+def _arguments_of(channel: Channel) -> tuple[str, ...]:
+    """Return the arguments of a channel found in Stasis: `parley,agent=reception` without the application."""
+    return tuple(channel.app_data.split(",")[1:])

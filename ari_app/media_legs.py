@@ -1,0 +1,163 @@
+"""Media legs: the externalMedia channels that carry a party's audio to us and back as RTP.
+
+`bridges` asks for them; they never appear as legs of the port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from ari_app.errors import AriRefused
+from ari_app.events import AriEvent, Channel, ChannelDestroyed, StasisStart
+from ari_app.rest import AriRest
+from ari_app.validation import checked_audio_address
+from parley.call_control import (
+    AudioPeer,
+    AudioTarget,
+    CallControlError,
+    LegId,
+    PbxRefused,
+    PbxUnavailable,
+)
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "parley-media."
+"""Begins the id of every media leg of every Parley node; then follow the application and a random part."""
+LEG_VARIABLE = "PARLEY_LEG"
+"""Channel variable of a media leg that names its party."""
+
+Spawn = Callable[[Coroutine[Any, Any, None]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLeg:
+    """A media leg that Asterisk has."""
+
+    channel_id: str
+
+
+def is_media_leg(channel_id: str) -> bool:
+    """Tell whether a channel is a media leg, ours or another node's."""
+    return channel_id.startswith(PREFIX)
+
+
+class MediaLegs:
+    """Creates and deletes media legs. `spawn` runs clean-up that must outlive a cancelled caller."""
+
+    def __init__(self, rest: AriRest, application: str, spawn: Spawn, deadline_s: float) -> None:
+        self._rest = rest
+        self._application = application
+        self._prefix = f"{PREFIX}{application}."
+        self._spawn = spawn
+        self._deadline_s = deadline_s
+        self._known: set[str] = set()
+        self._starting: dict[str, asyncio.Future[None]] = {}
+
+    def is_own(self, channel_id: str) -> bool:
+        """Tell whether a channel is a media leg of this application."""
+        return channel_id.startswith(self._prefix)
+
+    def knows(self, channel_id: str) -> bool:
+        """Tell whether the media leg was made or taken over by us, and not deleted since."""
+        return channel_id in self._known
+
+    def apply(self, event: AriEvent) -> None:
+        """Take an event about a media leg."""
+        match event:
+            case StasisStart(channel) if channel.id in self._starting:
+                self._settle(channel.id, None)
+            case StasisStart(channel) if self.is_own(channel.id) and channel.id not in self._known:
+                # Its request was given up before Asterisk had carried it out.
+                self._spawn(self.delete(channel.id))
+            case ChannelDestroyed(channel_id) if channel_id in self._known:
+                if channel_id in self._starting:
+                    self._settle(channel_id, PbxRefused("Asterisk ended the media leg before it was up"))
+                else:
+                    logger.warning("somebody ended a media leg of ours", extra={"channel_id": channel_id})
+                self._known.discard(channel_id)
+            case _:
+                pass
+
+    async def create(self, leg_id: LegId, target: AudioTarget) -> tuple[MediaLeg, AudioPeer]:
+        """Create a media leg for a party; return it, and Asterisk's end of its audio, once it can be bridged.
+
+        Raises PbxRefused when Asterisk has no RTP channel driver or not this codec, PbxUnavailable past the deadline.
+        Nothing is left behind after a failure or a cancellation.
+        """
+        address = checked_audio_address(target)
+        channel_id = self._prefix + secrets.token_hex(8)
+        started = asyncio.get_running_loop().create_future()
+        self._starting[channel_id] = started
+        self._known.add(channel_id)
+        try:
+            channel = await self._request(channel_id, leg_id, address, target)
+            # The answer comes before the channel is in Stasis; bridging it now would be refused (422).
+            async with asyncio.timeout(self._deadline_s):
+                await started
+            return MediaLeg(channel_id), await self._peer_of(channel, target)
+        except BaseException as err:
+            self._spawn(self.delete(channel_id))
+            if isinstance(err, TimeoutError):
+                raise PbxUnavailable("the media leg did not enter Stasis in time: is Asterisk overloaded?") from err
+            raise
+        finally:
+            del self._starting[channel_id]
+            started.cancel()
+
+    def take_over(self, channel_id: str) -> MediaLeg:
+        """Enter a media leg of an earlier process into the books."""
+        self._known.add(channel_id)
+        return MediaLeg(channel_id)
+
+    async def delete(self, channel_id: str) -> None:
+        """End a media leg. One that is gone already is no error; neither is a PBX that is not there."""
+        self._known.discard(channel_id)
+        try:
+            await self._rest.hangup(channel_id)
+        except CallControlError as err:
+            if not isinstance(err, AriRefused) or err.status != 404:
+                logger.warning("media leg not deleted", extra={"channel_id": channel_id, "code": err.code})
+
+    async def party_of(self, channel_id: str) -> LegId:
+        """Return the party that a media leg was made for; empty when that cannot be told any more."""
+        try:
+            return LegId(await self._rest.get_variable(channel_id, LEG_VARIABLE))
+        except AriRefused:
+            return LegId("")
+
+    async def _request(self, channel_id: str, leg_id: LegId, address: str, target: AudioTarget) -> Channel:
+        try:
+            return await self._rest.create_external_media(
+                channel_id, self._application, address, target.codec.value, {LEG_VARIABLE: leg_id}
+            )
+        except AriRefused as err:
+            raise PbxRefused(
+                f"Asterisk makes no RTP media leg for {target.codec.value} (HTTP {err.status}): load chan_rtp.so and "
+                f"the codec's module (codec_{target.codec.value}.so), and check the audio address"
+            ) from err
+
+    async def _peer_of(self, channel: Channel, target: AudioTarget) -> AudioPeer:
+        """Return where Asterisk's end of the RTP is; the answer holds it, older versions want to be asked."""
+        host = await self._variable(channel, "UNICASTRTP_LOCAL_ADDRESS")
+        port = await self._variable(channel, "UNICASTRTP_LOCAL_PORT")
+        if not host or not port.isdecimal():
+            raise PbxRefused("Asterisk does not say where its end of the audio is (UNICASTRTP_LOCAL_PORT)")
+        return AudioPeer(host, int(port), target.codec)
+
+    async def _variable(self, channel: Channel, name: str) -> str:
+        return channel.variables.get(name) or await self._rest.get_variable(channel.id, name)
+
+    def _settle(self, channel_id: str, failure: PbxRefused | None) -> None:
+        started = self._starting[channel_id]
+        if started.done():
+            return
+        if failure is None:
+            started.set_result(None)
+        else:
+            started.set_exception(failure)

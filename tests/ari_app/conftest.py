@@ -1,0 +1,59 @@
+"""An ARI server in this process, an adapter connected to it, and what the adapter tells."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from ari_app import AriCallControl
+from ari_app.backoff import Backoff
+from tests.ari_app.ari_server import PASSWORD, USERNAME, AriServer, ari_server
+from tests.contract.benches import EventLog
+
+Connect = Callable[..., AriCallControl]
+
+
+@pytest.fixture
+async def ari() -> AsyncIterator[AriServer]:
+    async with ari_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def connect(ari: AriServer) -> AsyncIterator[Connect]:
+    """Make adapters that reconnect at once; all are closed at the end."""
+    made: list[AriCallControl] = []
+
+    def make(*, password: str = PASSWORD, deadline_s: float = 2.0, dead_man_s: float = 0.0) -> AriCallControl:
+        control = AriCallControl(
+            ari.url,
+            USERNAME,
+            password,
+            deadline_s=deadline_s,
+            dead_man_s=dead_man_s,
+            backoff=Backoff(first_s=0.001, cap_s=0.001),
+        )
+        made.append(control)
+        return control
+
+    yield make
+    for control in made:
+        await control.aclose()
+
+
+@pytest.fixture
+async def control(connect: Connect) -> AriCallControl:
+    started = connect()
+    await started.start()
+    return started
+
+
+@pytest.fixture
+async def log(control: AriCallControl) -> AsyncIterator[EventLog]:
+    log = EventLog(control)
+    collecting = asyncio.create_task(log.run())
+    yield log
+    collecting.cancel()
+    await asyncio.wait([collecting])

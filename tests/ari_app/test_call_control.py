@@ -1,0 +1,317 @@
+"""The adapter's commands: what it asks of ARI, and how it takes refusals and races."""
+
+import asyncio
+
+import pytest
+
+from ari_app import AriCallControl
+from parley.call_control import (
+    AudioCodec,
+    AudioPeer,
+    AudioTarget,
+    DialplanTarget,
+    HangupCause,
+    InvalidRequest,
+    LegEnded,
+    LegGone,
+    LegId,
+    LegLeft,
+    LegOffered,
+    OriginateRequest,
+    PbxRefused,
+    PbxUnavailable,
+    SipTarget,
+)
+from tests.ari_app.ari_server import AriServer
+from tests.ari_app.conftest import Connect
+from tests.contract.benches import EventLog, until
+
+LEG = LegId("1.1")
+TARGET = AudioTarget("127.0.0.1", 4000)
+MEDIA = r"/channels/parley-media\.parley\.[0-9a-f]+"
+BRIDGE = r"/bridges/parley-bridge\.parley\.[0-9a-f]+"
+
+
+@pytest.fixture
+async def leg(ari: AriServer, log: EventLog) -> LegId:
+    await ari.offer(LEG, "agent=reception")
+    return (await log.next(LegOffered)).leg.id
+
+
+async def asked(ari: AriServer, pattern: str, count: int = 1) -> bool:
+    """Wait until the server has been asked this so many times."""
+
+    async def now() -> bool:
+        return len(ari.asked(pattern)) >= count
+
+    return await until(now)
+
+
+async def test_audio_is_attached_by_media_leg_and_bridge(ari: AriServer, control: AriCallControl, leg: LegId) -> None:
+    assert await control.attach_audio(leg, TARGET) == AudioPeer("127.0.0.1", 25252, AudioCodec.ULAW)
+    [media] = ari.asked("POST /channels/externalMedia")
+    assert media.body["external_host"] == "127.0.0.1:4000"
+    assert media.body["format"] == "ulaw"
+    assert media.body["app"] == "parley"
+    assert media.body["variables"] == {"PARLEY_LEG": leg}
+    [bridge] = ari.asked(f"POST {BRIDGE}")
+    assert bridge.body == {"type": "mixing", "name": "parley-1.1"}
+    added = [request.body["channel"] for request in ari.asked(f"POST {BRIDGE}/addChannel")]
+    assert added == [leg, media.body["channelId"]]
+
+
+async def test_media_leg_is_not_bridged_before_it_is_in_stasis(
+    ari: AriServer, control: AriCallControl, log: EventLog, leg: LegId
+) -> None:
+    ari.media_enters_stasis = False
+    attaching = asyncio.create_task(control.attach_audio(leg, TARGET))
+    assert await asked(ari, "POST /channels/externalMedia")
+    await ari.offer("1.2")
+    await log.next(LegOffered)
+    assert ari.asked(f"POST {BRIDGE}.*") == []
+    [media] = ari.asked("POST /channels/externalMedia")
+    await ari.send({"type": "StasisStart", "args": [], "channel": {"id": media.body["channelId"]}})
+    assert (await attaching).port == 25252
+    assert len(log.seen) == 3, "the media leg was offered as if it were a party"
+
+
+async def test_media_leg_that_never_comes_up_is_given_up_and_deleted(ari: AriServer, connect: Connect) -> None:
+    control = connect(deadline_s=0.5)
+    await control.start()
+    await ari.offer(LEG)
+    assert await until(lambda: _has(control, LEG))
+    ari.media_enters_stasis = False
+    with pytest.raises(PbxUnavailable, match="Stasis"):
+        await control.attach_audio(LEG, TARGET)
+    assert await asked(ari, f"DELETE {MEDIA}")
+
+
+async def _has(control: AriCallControl, leg_id: LegId) -> bool:
+    return leg_id in [leg.id for leg in await control.legs()]
+
+
+async def test_stray_media_leg_of_ours_is_deleted_when_it_appears(
+    ari: AriServer, control: AriCallControl, log: EventLog
+) -> None:
+    await ari.send({"type": "StasisStart", "args": [], "channel": {"id": "parley-media.parley.0123"}})
+    assert await asked(ari, r"DELETE /channels/parley-media\.parley\.0123")
+
+
+async def test_media_leg_of_another_node_is_neither_a_party_nor_deleted(
+    ari: AriServer, control: AriCallControl, log: EventLog
+) -> None:
+    await ari.send({"type": "StasisStart", "args": [], "channel": {"id": "parley-media.parley-b.0123"}})
+    await ari.offer(LEG)
+    assert (await log.next(LegOffered)).leg.id == LEG
+    assert ari.asked("DELETE .*") == []
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_leg_that_ends_before_it_is_bridged_is_gone_and_nothing_stays(
+    ari: AriServer, control: AriCallControl, leg: LegId, status: int
+) -> None:
+    ari.reply(f"POST {BRIDGE}/addChannel", status, {"message": "Channel not found"})
+    with pytest.raises(LegGone):
+        await control.attach_audio(leg, TARGET)
+    assert await asked(ari, f"DELETE {MEDIA}")
+    assert await asked(ari, f"DELETE {BRIDGE}")
+
+
+async def test_leg_that_ends_while_its_audio_is_made_is_gone_and_nothing_stays(
+    ari: AriServer, control: AriCallControl, log: EventLog, leg: LegId
+) -> None:
+    go_on = ari.stall(f"POST {BRIDGE}/addChannel")
+    attaching = asyncio.create_task(control.attach_audio(leg, TARGET))
+    assert await asked(ari, f"POST {BRIDGE}/addChannel")
+    await ari.hang_up(leg)
+    await log.next(LegEnded)
+    go_on.set()
+    with pytest.raises(LegGone):
+        await attaching
+    assert await asked(ari, f"DELETE {MEDIA}")
+    assert await asked(ari, f"DELETE {BRIDGE}")
+
+
+async def test_cancelled_attach_deletes_what_it_made(ari: AriServer, control: AriCallControl, leg: LegId) -> None:
+    ari.stall(f"POST {BRIDGE}/addChannel")
+    attaching = asyncio.create_task(control.attach_audio(leg, TARGET))
+    assert await asked(ari, f"POST {BRIDGE}/addChannel")
+    attaching.cancel()
+    assert await asked(ari, f"DELETE {MEDIA}")
+    assert await asked(ari, f"DELETE {BRIDGE}")
+
+
+@pytest.mark.parametrize("ending", ["hangup", "leaving"])
+async def test_media_leg_and_bridge_go_with_the_leg(
+    ari: AriServer, control: AriCallControl, log: EventLog, leg: LegId, ending: str
+) -> None:
+    await control.attach_audio(leg, TARGET)
+    if ending == "hangup":
+        await ari.hang_up(leg)
+        await log.next(LegEnded)
+    else:
+        await ari.send({"type": "StasisEnd", "channel": ari.channels[leg]})
+        await log.next(LegLeft)
+    assert await asked(ari, f"DELETE {MEDIA}")
+    assert await asked(ari, f"DELETE {BRIDGE}")
+
+
+async def test_missing_rtp_driver_is_named(ari: AriServer, control: AriCallControl, leg: LegId) -> None:
+    ari.reply("POST /channels/externalMedia", 500, {"error": "Allocation failed"})
+    with pytest.raises(PbxRefused, match=r"chan_rtp\.so"):
+        await control.attach_audio(leg, TARGET)
+
+
+async def test_asterisk_that_does_not_report_its_rtp_port_is_asked_for_it(
+    ari: AriServer, control: AriCallControl, leg: LegId
+) -> None:
+    ari.reply("POST /channels/externalMedia", 200, {"id": "x", "state": "Down"})
+    ari.variables = {"UNICASTRTP_LOCAL_ADDRESS": "192.0.2.1", "UNICASTRTP_LOCAL_PORT": "40000"}
+    attaching = asyncio.create_task(control.attach_audio(leg, TARGET))
+    assert await asked(ari, "POST /channels/externalMedia")
+    [media] = ari.asked("POST /channels/externalMedia")
+    await ari.send({"type": "StasisStart", "args": [], "channel": {"id": media.body["channelId"]}})
+    peer = await attaching
+    assert (peer.host, peer.port) == ("192.0.2.1", 40000)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(404, LegGone), (409, LegGone), (412, PbxRefused), (500, PbxRefused), (503, PbxUnavailable)]
+)
+async def test_refusals_of_a_command_have_their_own_errors(
+    ari: AriServer, control: AriCallControl, leg: LegId, status: int, error: type[Exception]
+) -> None:
+    ari.reply("POST /channels/1.1/.*", status, {"message": "no"})
+    for command in (control.answer(leg), control.ring(leg), control.send_dtmf(leg, "1"), control.hold(leg, True)):
+        with pytest.raises(error):
+            await command
+
+
+async def test_request_without_answer_ends_at_the_deadline(ari: AriServer, connect: Connect) -> None:
+    control = connect(deadline_s=0.5)
+    await control.start()
+    await ari.offer(LEG)
+    assert await until(lambda: _has(control, LEG))
+    ari.stall("POST /channels/1.1/answer")
+    with pytest.raises(PbxUnavailable, match=r"within 0\.5 s"):
+        await control.answer(LEG)
+
+
+async def test_values_travel_in_the_body_and_ids_are_encoded_in_the_path(
+    ari: AriServer, control: AriCallControl, log: EventLog
+) -> None:
+    strange = LegId("a/b?c=1&d;e%2F+f#g")
+    await ari.offer(strange)
+    await log.next(LegOffered)
+    await control.continue_in_dialplan(strange, {"PARLEY_X": "a&b=c%0d\r\n${Y}"})
+    variable, go_on = ari.requests[-2:]
+    assert variable.raw_path == "/ari/channels/a%2Fb%3Fc%3D1%26d%3Be%252F%2Bf%23g/variable"
+    assert variable.body == {"variable": "PARLEY_X", "value": "a&b=c%0d ${Y}"}
+    assert go_on.raw_path.endswith("/continue")
+
+
+async def test_place_and_sip_targets_become_continue_and_redirect(
+    ari: AriServer, control: AriCallControl, leg: LegId
+) -> None:
+    await control.transfer(leg, SipTarget("sip:999@192.0.2.1"))
+    await control.transfer(leg, DialplanTarget("queues", "support", 2))
+    [redirect], [go_on] = ari.asked("POST /channels/1.1/redirect"), ari.asked("POST /channels/1.1/continue")
+    assert redirect.body == {"endpoint": "PJSIP/sip:999@192.0.2.1"}
+    assert go_on.body == {"context": "queues", "extension": "support", "priority": 2}
+    with pytest.raises(InvalidRequest):
+        await control.transfer(leg, SipTarget("sip:999@192.0.2.1?X=y"))
+
+
+@pytest.mark.parametrize(
+    ("version", "query"),
+    [
+        ("22.10.1", "reason_code=34"),
+        ("18.0.0", "reason_code=34"),
+        ("16.28.0", "reason=congestion"),
+        ("GIT-x", "reason_code=34"),
+    ],
+)
+async def test_cause_is_given_as_the_version_understands_it(
+    ari: AriServer, connect: Connect, version: str, query: str
+) -> None:
+    ari.version = version
+    control = connect()
+    await control.start()
+    await ari.offer(LEG)
+    assert await until(lambda: _has(control, LEG))
+    await control.hangup(LEG, HangupCause.NO_CIRCUIT_AVAILABLE)
+    assert ari.requests[-1].raw_path == f"/ari/channels/1.1?{query}"
+
+
+async def test_originate_sends_everything_in_the_body(ari: AriServer, control: AriCallControl) -> None:
+    request = OriginateRequest("PJSIP/a@trunk", "+1555", "Jane", 12, {"PARLEY_X": "1,2"}, ("a=1", "b=2"))
+    leg_id = await control.originate(request)
+    [made] = ari.asked("POST /channels/parley-leg.*")
+    assert made.path == f"/channels/{leg_id}"
+    assert made.body == {
+        "app": "parley",
+        "appArgs": "a=1,b=2",
+        "callerId": '"Jane" <+1555>',
+        "endpoint": "PJSIP/a@trunk",
+        "timeout": 12,
+        "variables": {"PARLEY_X": "1,2"},
+    }
+
+
+async def test_destination_that_asterisk_does_not_know_is_refused_and_forgotten(
+    ari: AriServer, control: AriCallControl
+) -> None:
+    ari.reply("POST /channels/parley-leg.*", 500, {"error": "Allocation failed"})
+    with pytest.raises(PbxRefused, match="endpoint"):
+        await control.originate(OriginateRequest("PJSIP/nobody"))
+    assert await control.legs() == []
+
+
+async def test_attempt_whose_request_is_given_up_is_hung_up(ari: AriServer, connect: Connect) -> None:
+    control = connect(deadline_s=0.5)
+    await control.start()
+    ari.stall("POST /channels/parley-leg.*")
+    with pytest.raises(PbxUnavailable):
+        await control.originate(OriginateRequest("PJSIP/agent1"))
+    assert await asked(ari, "DELETE /channels/parley-leg.*")
+
+
+async def test_leg_cannot_be_joined_with_itself(control: AriCallControl, leg: LegId) -> None:
+    with pytest.raises(InvalidRequest):
+        await control.join(leg, leg)
+
+
+async def test_dead_man_timer_is_armed_on_offer_renewed_and_cleared_before_the_leg_leaves(
+    ari: AriServer, connect: Connect
+) -> None:
+    control = connect(dead_man_s=0.03)
+    await control.start()
+    await ari.offer(LEG)
+    assert await asked(ari, "POST /channels/1.1/variable", count=3)
+    await control.continue_in_dialplan(LEG, {})
+    set_to = [request.body["value"] for request in ari.asked("POST /channels/1.1/variable")]
+    assert set(set_to[:-1]) == {"0.03"}
+    assert set_to[-1] == "0"
+    assert str(ari.requests[-1]) == "POST /channels/1.1/continue"
+
+
+async def test_leg_that_comes_back_from_the_dialplan_is_timed_again(ari: AriServer, connect: Connect) -> None:
+    control = connect(dead_man_s=60)
+    await control.start()
+    await ari.offer(LEG)
+    assert await asked(ari, "POST /channels/1.1/variable")
+    await control.continue_in_dialplan(LEG, {})
+    await ari.send({"type": "StasisEnd", "channel": ari.channels[LEG]})
+    await ari.offer(LEG)
+    assert await asked(ari, "POST /channels/1.1/variable", count=3)
+    assert [request.body["value"] for request in ari.asked("POST /channels/1.1/variable")] == ["60", "0", "60"]
+
+
+async def test_commands_before_start_and_after_close_are_refused(connect: Connect) -> None:
+    control = connect()
+    with pytest.raises(PbxUnavailable):
+        await control.answer(LEG)
+    await control.start()
+    await control.aclose()
+    with pytest.raises(PbxUnavailable):
+        await control.originate(OriginateRequest("PJSIP/agent1"))

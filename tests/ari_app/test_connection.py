@@ -1,0 +1,200 @@
+"""The adapter's connection: logging in, losing it, finding it again, and secrets that stay secret."""
+
+import json
+import logging
+import socket
+
+import pytest
+
+from ari_app import AriCallControl, AriRest
+from parley.call_control import (
+    HangupCause,
+    InvalidRequest,
+    LegAnswered,
+    LegEnded,
+    LegId,
+    LegOffered,
+    PbxConnected,
+    PbxLost,
+    PbxRefused,
+    PbxUnavailable,
+)
+from tests.ari_app.ari_server import PASSWORD, AriServer, channel
+from tests.ari_app.captured import captured_messages
+from tests.ari_app.conftest import Connect
+from tests.contract.benches import EventLog, until
+
+NOT_ARI = "<html><title>404 Not Found</title></html>"
+
+
+async def test_start_tells_the_version(log: EventLog) -> None:
+    assert (await log.next(PbxConnected)).version == "22.10.1"
+
+
+async def test_wrong_password_names_the_section_and_never_the_password(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    control = connect(password="a-guess-of-mine")
+    with pytest.raises(PbxRefused, match=r"\[parley\] of ari\.conf") as refused:
+        await control.start()
+    shown = [str(refused.value), repr(refused.value), repr(control), caplog.text]
+    assert not any("a-guess-of-mine" in text for text in shown)
+
+
+async def test_start_can_be_tried_again(ari: AriServer, connect: Connect) -> None:
+    control = connect()
+    ari.reply("GET /asterisk/info", 503)
+    with pytest.raises(PbxUnavailable, match="starting"):
+        await control.start()
+    ari.reply("GET /asterisk/info", 200, {"system": {"version": "22.10.1"}})
+    await control.start()
+    assert await control.legs() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "error", "hint"),
+    [
+        (404, NOT_ARI, PbxRefused, r"res_ari\.so"),
+        (403, {"message": "Forbidden"}, PbxRefused, "read_only = no"),
+        (200, NOT_ARI, PbxRefused, "does not speak ARI"),
+        (200, {"other": 1}, PbxRefused, "as ARI does"),
+        (200, [], PbxRefused, "as ARI does"),
+        (302, "", PbxRefused, "does not speak ARI"),
+        (502, "", PbxRefused, "HTTP 502"),
+    ],
+)
+async def test_other_side_that_is_no_usable_ari_is_named(
+    ari: AriServer, connect: Connect, status: int, answer: object, error: type[Exception], hint: str
+) -> None:
+    ari.reply("GET /asterisk/info", status, answer)
+    with pytest.raises(error, match=hint):
+        await connect().start()
+
+
+async def test_nobody_there_names_http_conf() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    control = AriCallControl(f"http://127.0.0.1:{port}/ari", "parley", PASSWORD)
+    with pytest.raises(PbxUnavailable, match=r"http\.conf set enabled = yes"):
+        await control.start()
+    await control.aclose()
+
+
+async def test_silent_server_is_given_up_at_the_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/ari"
+        control = AriCallControl(url, "parley", PASSWORD, deadline_s=0.05)
+        with pytest.raises(PbxUnavailable, match=r"within 0\.05 s"):
+            await control.start()
+        await control.aclose()
+
+
+async def test_server_that_speaks_no_tls_is_named(ari: AriServer) -> None:
+    control = AriCallControl(ari.url.replace("http:", "https:"), "parley", PASSWORD)
+    with pytest.raises(PbxUnavailable, match="TLS"):
+        await control.start()
+    await control.aclose()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "127.0.0.1:8088", "ftp://h/ari", "http:///ari", "http://h/ari?x=1", "http://a:b@h/ari"]
+)
+def test_address_that_is_none_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        AriRest(url, "parley", PASSWORD)
+    assert "a:b" not in str(refused.value)
+
+
+async def test_lost_connection_is_told_and_found_again(ari: AriServer, log: EventLog) -> None:
+    await log.next(PbxConnected)
+    await ari.sockets[-1].close()
+    assert "closed the connection" in (await log.next(PbxLost)).reason
+    await log.next(PbxConnected)
+    await ari.offer("1.1")
+    assert (await log.next(LegOffered)).leg.id == "1.1"
+
+
+async def test_reconnecting_goes_on_after_failures(ari: AriServer, log: EventLog) -> None:
+    await log.next(PbxConnected)
+    ari.reply("GET /asterisk/info", 503)
+    await ari.sockets[-1].close()
+    await log.next(PbxLost)
+
+    async def tried_again() -> bool:
+        return len(ari.asked("GET /asterisk/info")) >= 4
+
+    assert await until(tried_again)
+    ari.reply("GET /asterisk/info", 200, {"system": {"version": "22.11.0"}})
+    assert (await log.next(PbxConnected)).version == "22.11.0"
+
+
+async def test_what_happened_meanwhile_is_told_after_reconnecting(ari: AriServer, log: EventLog) -> None:
+    for leg_id in ("1.1", "1.2", "1.3"):
+        await ari.offer(leg_id)
+        await log.next(LegOffered)
+    del ari.channels["1.1"]
+    ari.channels["1.2"] = channel("1.2", "Up")
+    await ari.sockets[-1].close()
+    await log.next(PbxLost)
+    assert await log.next(LegEnded) == LegEnded(LegId("1.1"), HangupCause.UNKNOWN)
+    assert (await log.next(LegAnswered)).leg.id == "1.2"
+    await log.next(PbxConnected)
+    assert not log.about(LegId("1.3"), [LegEnded, LegAnswered])
+
+
+async def test_replaced_application_is_an_error_and_is_not_fought_over(
+    ari: AriServer, control: AriCallControl, log: EventLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    await log.next(PbxConnected)
+    await ari.send(*captured_messages("application_replaced"))
+    assert "another client" in (await log.next(PbxLost)).reason
+    [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert "asterisk.application" in record.message
+    for _ in range(10):
+        await control.legs()
+    assert len(ari.sockets) == 1, "reconnected at once: both clients would take the name from each other for ever"
+
+
+async def test_unreadable_messages_are_skipped(ari: AriServer, log: EventLog, caplog: pytest.LogCaptureFixture) -> None:
+    await log.next(PbxConnected)
+    await ari.send("{", '{"type": "StasisStart"}', "[]")
+    await ari.sockets[-1].send_bytes(b"\x00")
+    await ari.offer("1.1")
+    assert (await log.next(LegOffered)).leg.id == "1.1"
+    assert [record.message for record in caplog.records].count("unreadable ARI event skipped") == 3
+
+
+async def test_flood_of_events_that_concern_nobody_holds_nothing_up(ari: AriServer, log: EventLog) -> None:
+    await log.next(PbxConnected)
+    noise = json.dumps({"type": "ChannelVarset", "variable": "X", "value": "y" * 500, "channel": channel("9.9")})
+    for _ in range(5000):
+        await ari.send(noise)
+    await ari.offer("1.1")
+    assert (await log.next(LegOffered)).leg.id == "1.1"
+    assert len(log.seen) == 2
+
+
+async def test_password_appears_nowhere_in_a_whole_life(
+    ari: AriServer, control: AriCallControl, log: EventLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    await ari.offer("1.1")
+    await log.next(LegOffered)
+    ari.reply("POST /channels/1.1/answer", 500, {"message": "x"})
+    with pytest.raises(PbxRefused) as refused:
+        await control.answer(LegId("1.1"))
+    await ari.sockets[-1].close()
+    await log.next(PbxLost)
+    await log.next(PbxConnected)
+    shown = [caplog.text, str(refused.value), repr(control), *(request.raw_path for request in ari.requests)]
+    assert not any(PASSWORD in text or "Basic" in text for text in shown)
+
+
+async def test_refused_websocket_shows_no_credentials_in_its_traceback(ari: AriServer) -> None:
+    rest = AriRest(ari.url, "parley", "a-guess-of-mine")
+    with pytest.raises(PbxRefused) as refused:
+        await rest.connect_events("parley")
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__
+    await rest.aclose()
