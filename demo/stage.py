@@ -32,7 +32,7 @@ personal_data = true
 
 [agents.reception]
 flow = "appointment"
-voice = "slt"
+voices = {{ en = "slt" }}
 fallback_queue = "support"
 """
 

@@ -201,7 +201,7 @@ class CallRunner:
                 self.call_id,
                 transfer.summary,
                 self._language,
-                self._agent.voice,
+                self._agent.voices.get(self._language, ""),
                 synthesizer_engine(self._agent, self._language),
             )
         return variables
@@ -265,7 +265,7 @@ class CallRunner:
             recognizer=self._services.recognizer,
             synthesizer=self._services.synthesizer,
             language=self._language,
-            voice=self._agent.voice,
+            voice=self._agent.voices.get(self._language, ""),
             recognizer_engine=self._agent.recognizer,
             synthesizer_engine=synthesizer_engine(self._agent, self._language),
         )

@@ -47,7 +47,7 @@ def _requests(settings: Settings, flows: Mapping[str, Flow]) -> Iterator[SpeechR
                 yield SpeechRequest(
                     text=sentence.text,
                     language=language,
-                    voice=agent.voice,
+                    voice=agent.voices.get(language, ""),
                     rate_hz=rate_hz,
                     engine=synthesizer_engine(agent, language),
                 )

@@ -120,7 +120,8 @@ class AgentSettings(Section):
     flow: str
     language: str = ""
     """Overrides the flow's own; the call's `language=` argument overrides both."""
-    voice: str = ""
+    voices: dict[str, str] = Field(default_factory=dict)
+    """Voice per language, in the engine's own word: { en = "slt" }. The others get the engine's default."""
     recognizer: str = "pocketsphinx"
     synthesizer: str = ""
     """Empty: flite for English, espeak-ng for everything else."""

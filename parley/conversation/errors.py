@@ -1,11 +1,14 @@
 """Errors of the conversation and of the engines behind its ports.
 
-    ConversationError
-    ├── FlowError             the author's: a call script that does not load (names file, line and fix)
-    └── EngineError           the other side: a speech or language engine
-        ├── EngineMissing     not installed, or its model is not there; the message says how to get it
-        ├── EngineTimeout     no answer within the deadline (retryable)
-        └── EngineUnavailable the worker is gone or overloaded (retryable)
+ConversationError
+├── FlowError             the author's: a call script that does not load (names file, line and fix)
+├── PromptError           the author's: a recorded prompt that cannot be played
+├── IllegalTransition     our own misuse: a call session was told something its state does not allow
+├── RecordError           the other side: the call's record could not be written
+└── EngineError           the other side: a speech or language engine
+    ├── EngineMissing     not installed, or its model is not there; the message says how to get it
+    ├── EngineTimeout     no answer within the deadline (retryable)
+    └── EngineUnavailable the worker is gone or overloaded (retryable)
 """
 
 from __future__ import annotations
@@ -22,6 +25,25 @@ class FlowError(ConversationError):
     """A call script is malformed. `str()` has one line per problem: `file:line: what; what to do`."""
 
     code = "flow"
+
+
+class PromptError(ConversationError):
+    """A recorded prompt is missing or is not 16-bit mono PCM at a usable rate."""
+
+    code = "prompt"
+
+
+class IllegalTransition(ConversationError):
+    """A call session was moved between two states that do not follow each other."""
+
+    code = "illegal_transition"
+
+
+class RecordError(ConversationError):
+    """The call log did not commit a fact; implementations of CallLog raise this family and no other."""
+
+    code = "record"
+    retryable = True
 
 
 class EngineError(ConversationError):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from media_core.events import (
     AlarmReached,
@@ -25,6 +25,9 @@ from media_core.events import (
     SpeechStopped,
 )
 from parley.conversation.record import CallEnd, CallNote, CallStart, Turn
+
+if TYPE_CHECKING:  # the flow package imports these ports: only the words of its seam are needed here
+    from parley.conversation.flow.step import FlowResult, Heard, Step
 
 __all__ = [
     "AlarmReached",
@@ -45,6 +48,7 @@ __all__ = [
     "PlayoutStarted",
     "RecognitionRequest",
     "Recognizer",
+    "Script",
     "SpeechChunk",
     "SpeechRequest",
     "SpeechStarted",
@@ -253,11 +257,46 @@ class ChatModel(Protocol):
         ...
 
 
+# --- the call script --------------------------------------------------------------------------------------
+
+
+class Script(Protocol):
+    """One run of a call script: told what the caller did, it answers with the next Step. Pure, no I/O.
+
+    After a Step that ends in Transfer, HangUp or GoOn nothing is told any more.
+    """
+
+    @property
+    def result(self) -> FlowResult:
+        """What the run has gathered so far."""
+        ...
+
+    def start(self) -> Step:
+        """Begin. Called once, before anything else."""
+        ...
+
+    def hear(self, heard: Heard) -> Step:
+        """Take what the caller said."""
+        ...
+
+    def press(self, digits: str) -> Step:
+        """Take a finished key entry, its terminator left out (a terminator pressed alone is passed as it is)."""
+        ...
+
+    def silence(self) -> Step:
+        """Take note that the caller did nothing for `Listen.no_input_ms`."""
+        ...
+
+    def offer_keys(self) -> Step:
+        """Ask again, by keys: what the caller said could not be recognised, and no fault of his."""
+        ...
+
+
 # --- record and time --------------------------------------------------------------------------------------
 
 
 class CallLog(Protocol):
-    """The call's record. Each method returns after the fact is committed."""
+    """The call's record. Each method returns after the fact is committed; raises RecordError where it is not."""
 
     async def call_started(self, start: CallStart) -> None:
         """Record an offered call."""

@@ -41,7 +41,7 @@ def test_password_never_shows_in_the_settings_text(tmp_path: Path, monkeypatch: 
         ("[asterisk]\nurll = 'http://x'\n" + MINIMAL, r"asterisk.urll: unknown key; did you mean 'url'\?"),
         ("[asterisk]\nurl = 'ws://x'\n" + MINIMAL, "asterisk.url = 'ws://x': must start with http"),
         ("[asterisk]\npassword = 'x'\n" + MINIMAL, "secrets do not belong in this file"),
-        ("[agents.a]\nflow = 'x'\nvoise = 'slt'\n", "agents.a.voise: unknown key; did you mean 'voice'"),
+        ("[agents.a]\nflow = 'x'\nvoises = {}\n", "agents.a.voises: unknown key; did you mean 'voices'"),
         ("[http]\nport = 70000\n" + MINIMAL, "http.port = 70000"),
         ("= nonsense", "not valid TOML"),
     ],

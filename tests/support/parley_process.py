@@ -53,7 +53,7 @@ class ParleyProcess:
     async def start(self, settings: str) -> None:
         """Write the settings, start, and wait until /ready says yes. Raises ParleyFailed."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.settings_file.write_text(settings.format(ari_url=self._pbx.ari_url, http_port=self._http_port))
+        self.settings_file.write_text(settings.format(ari_url=self._pbx.ari_url + "/ari", http_port=self._http_port))
         environment = {**os.environ, "PARLEY_ASTERISK__PASSWORD": self._pbx.ari_password}
         self._process = await asyncio.create_subprocess_exec(
             "timeout",
