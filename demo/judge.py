@@ -10,10 +10,12 @@ from pathlib import Path
 
 from demo.caller import MEMBER_NUMBER
 from demo.performance import Performance
+from parley.conversation.flow.step import Line
 from parley.conversation.record import Turn
+from parley.conversation.spoken import sentences_of
 from parley.store import CallRecord
-from tests.support.hearing import Heard, first_sound_at, heard, level_dbfs
-from tests.support.recording import Recording, load_wav
+from tests.support.hearing import Heard, first_sound_at, heard, level_dbfs, speech_segments
+from tests.support.recording import RATE_HZ, Recording, load_wav
 from tests.support.speech import caller_says
 
 AGENT_VOICE = "slt"
@@ -99,8 +101,8 @@ def _words_heard(performance: Performance, record: CallRecord) -> list[Check]:
     for turn in record.turns:
         if not turn.agent_heard:
             continue
-        first = turn.agent_heard.split(".")[0]
-        found = heard(performance.heard.samples(), caller_says(first + ".", AGENT_VOICE))
+        first = sentences_of([Line(turn.agent_heard)])[0].text
+        found = heard(performance.heard.samples(), _trimmed(caller_says(first, AGENT_VOICE)))
         checks.append(
             Check(
                 f"caller hears turn {turn.number}: {first[:40]}", found.clearly, f"correlation {found.correlation:.2f}"
@@ -175,6 +177,12 @@ def _recording(record: CallRecord, performance: Performance) -> Check:
     return Check(
         "stereo recording", channels == 2 and said.clearly, f"{seconds:.1f} s, caller left {said.correlation:.2f}"
     )
+
+
+def _trimmed(pcm: bytes) -> bytes:
+    """Return the speech without the silence around it: the greeting's own was cut off by its engine."""
+    segments = speech_segments(pcm)
+    return pcm[2 * round(segments[0].start_s * RATE_HZ) : 2 * round(segments[-1].end_s * RATE_HZ)]
 
 
 def _ms(seconds: float) -> int:

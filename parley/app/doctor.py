@@ -188,19 +188,33 @@ async def _check_audio_and_dialplan(rest: AriRest, settings: Settings) -> AsyncI
         return
     yield _check_round_trip(trip, settings)
     for context in ("parley", "parley-transfer"):
-        if trip.answers[f"DIALPLAN_EXISTS({context},s,1)"] == "1":
-            yield ok("dialplan", f"[{context}] is there")
-        else:
-            yield problem(
-                "dialplan",
-                f"[{context}] is not in the dialplan",
-                "`#include extensions_parley.conf` in extensions.conf, then asterisk -rx 'dialplan reload'",
-            )
+        yield _check_context(context, trip.answers[f"DIALPLAN_EXISTS({context},s,1)"])
     for queue in queues:
-        if trip.answers[f"QUEUE_EXISTS({queue})"] == "1":
-            yield ok("queue", f"{queue} is there")
-        else:
-            yield problem("queue", f"no queue {queue}", f"add [{queue}] to queues.conf, or correct fallback_queue")
+        yield _check_queue(queue, trip.answers[f"QUEUE_EXISTS({queue})"])
+
+
+def _check_context(context: str, exists: str) -> Finding:
+    if exists == "1":
+        return ok("dialplan", f"[{context}] is there")
+    if exists == "":
+        return warning(
+            "dialplan", f"whether [{context}] is there cannot be seen", "load func_dialplan.so and run the doctor again"
+        )
+    return problem(
+        "dialplan",
+        f"[{context}] is not in the dialplan",
+        "`#include extensions_parley.conf` in extensions.conf, then asterisk -rx 'dialplan reload'",
+    )
+
+
+def _check_queue(queue: str, exists: str) -> Finding:
+    if exists == "1":
+        return ok("queue", f"{queue} is there")
+    if exists == "":
+        return warning(
+            "queue", f"whether {queue} is there cannot be seen", "load app_queue.so and run the doctor again"
+        )
+    return problem("queue", f"no queue {queue}", f"add [{queue}] to queues.conf, or correct fallback_queue")
 
 
 def _check_round_trip(trip: RoundTrip, settings: Settings) -> Finding:

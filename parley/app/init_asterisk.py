@@ -129,6 +129,11 @@ def _install_steps(snippets: Path, choices: Choices) -> tuple[InstallStep, ...]:
             "enabled = yes\nbindaddr = 127.0.0.1\nbindport = 8088",
         ),
         InstallStep(
+            f"{config}/ari.conf, [general]",
+            "Switch ARI on, and let it tell Parley which call a leg belongs to and which number was dialled:",
+            "enabled = yes\nchannelvars = CHANNEL(linkedid),CALLERID(dnid)",
+        ),
+        InstallStep(
             f"{config}/ari.conf",
             f"Copy {snippets / 'ari_parley.conf'} to {config}/ (only Asterisk may read it), and add at the end:",
             "#include ari_parley.conf",
