@@ -1,0 +1,31 @@
+"""Prompts: variables and sentences."""
+
+import pytest
+
+from parley.conversation.flow.template import TemplateError, Variable, parse_sentences, parse_template, split_sentences
+
+
+def test_sentences_end_at_marks_but_not_at_abbreviations() -> None:
+    text = "Dr. Smith is in at 9.30 a.m. today. Shall I book it? Yes!  Good."
+    assert split_sentences(text) == ["Dr. Smith is in at 9.30 a.m. today.", "Shall I book it?", "Yes!", "Good."]
+
+
+def test_mandarin_sentences_need_no_space_between_them() -> None:
+    assert split_sentences("您好。请问您想哪一天来？谢谢") == ["您好。", "请问您想哪一天来？", "谢谢"]
+
+
+def test_fixed_and_variable_sentences_are_kept_apart() -> None:
+    fixed, variable = parse_sentences("Thank you. See you on {day:date}.")
+    assert fixed.variables == ()
+    assert variable.variables == (Variable("day", "date"),)
+
+
+def test_sentence_that_lacks_a_value_is_not_filled() -> None:
+    assert parse_template("On {day}.").fill(lambda variable: "") is None
+    assert parse_template("On {day}, {{sic}}.").fill(lambda variable: "Monday") == "On Monday, {sic}."
+
+
+@pytest.mark.parametrize("text", ["{", "a } b", "{day.year}", "{0}", "{day!r}", "{day:%Y}", "{__class__}", "{}"])
+def test_anything_but_a_name_in_braces_is_refused(text: str) -> None:
+    with pytest.raises(TemplateError, match=";"):
+        parse_template(text)
