@@ -50,7 +50,8 @@ class CallStart:
 class TurnTimings:
     """The stages from the caller's last speech sample to the agent's first; None where a stage did not occur.
 
-    All from audio positions on the session clock, in ms. The stages add up to `response_ms`.
+    All from audio positions on the session clock, in ms. The stages add up to `response_ms`. A keyed turn counts
+    from its last key, the greeting from the answer; a turn after silence has no response time. Fillers do not count.
     """
 
     endpoint_ms: int | None = None

@@ -1,0 +1,307 @@
+"""Perform a call script on a call: say, listen, answer, until the script hands the caller on.
+
+CallSession runs one. Whatever happens is taken one after the other from the inbox; all waiting is done by alarms on
+the session clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from parley.conversation.agent_voice import AgentVoice
+from parley.conversation.alarms import Alarm, Alarms
+from parley.conversation.caller_input import CallerInput
+from parley.conversation.caller_turn import CallerTurn
+from parley.conversation.ending import DialogueEnd, early_end, scripted_end
+from parley.conversation.errors import EngineError
+from parley.conversation.flow.step import GoOn, HangUp, Listen, Step, Transfer
+from parley.conversation.happenings import (
+    Answered,
+    BlockHeard,
+    DrainAsked,
+    Happening,
+    HungUp,
+    Inbox,
+    Recognised,
+    RecognitionFailed,
+    SpeechFailed,
+)
+from parley.conversation.history import History
+from parley.conversation.journal import Journal
+from parley.conversation.keypad import KeyEntry
+from parley.conversation.listening import Listening
+from parley.conversation.ports import (
+    AlarmReached,
+    CallAudio,
+    DigitHeard,
+    MarkReached,
+    PeerGone,
+    PlayoutStarted,
+    Script,
+    SpeechStarted,
+    SpeechStopped,
+)
+from parley.conversation.record import CallNote, EndReason
+from parley.conversation.settings import DialogueSettings, Engines
+from parley.conversation.timings import ms_of, samples_of
+from parley.conversation.turns import BegunTurn, Interruption, greeting, keyed_turn, silent_turn, spoken_turn
+
+logger = logging.getLogger(__name__)
+
+
+class Dialogue:
+    """One call's conversation."""
+
+    def __init__(
+        self,
+        audio: CallAudio,
+        script: Script,
+        engines: Engines,
+        *,
+        journal: Journal,
+        inbox: Inbox,
+        tasks: asyncio.TaskGroup,
+        settings: DialogueSettings,
+    ) -> None:
+        """inbox: audio events and whatever the call runner tells come from there.   tasks: the call's own."""
+        rate_hz = audio.rate_hz
+        self._audio = audio
+        self._script = script
+        self._journal = journal
+        self._inbox = inbox
+        self._settings = settings
+        self._alarms = Alarms(audio)
+        deadline = samples_of(settings.speech_deadline_ms, rate_hz)
+        self.voice = AgentVoice(audio, engines, self._alarms, inbox, tasks, deadline=deadline)
+        self.listening = Listening(audio, engines.recognizer, inbox, tasks, pre_roll_ms=settings.pre_roll_ms)
+        self._caller = CallerInput(audio, self.listening, self._alarms, engines, settings)
+        self.history = History()
+        self.talking = asyncio.Event()
+        """The call was answered."""
+        self._then: Listen | Transfer | HangUp | GoOn | None = None
+        self._saying = False
+        self._played_until = 0
+        """Position one past the last sample known to have gone out."""
+        self._said_at = 0
+        """Position at which the agent fell silent."""
+        self._interruption: Interruption | None = None
+        """The agent was interrupted, and the interruption has not been answered yet."""
+        self._may_resume = True
+        self._engine_failures = 0
+        self._end: DialogueEnd | None = None
+
+    async def run(self) -> DialogueEnd:
+        """Prepare the greeting, then talk until the script hands the caller on or the call ends otherwise.
+
+        Nothing is played before Answered. Cancelling: stops at once; `close()` releases.
+        """
+        self._perform(self._script.start(), greeting(self._audio.rate_hz))
+        while self._end is None:
+            self._take(await self._inbox.next())
+            if self.talking.is_set() and self._end is None:
+                self._settle()
+        self._finish_turn()
+        return self._end
+
+    def close(self) -> None:
+        """Stop speaking and listening. May be called twice."""
+        self._caller.expect(None)
+        self.voice.close()
+
+    # --- what happens -------------------------------------------------------------------------------------
+
+    def _take(self, happening: Happening) -> None:
+        match happening:
+            case SpeechStarted() | DigitHeard() if self._before_greeting:
+                logger.debug("caller was earlier than the greeting")
+            case SpeechStarted() | SpeechStopped() | BlockHeard() | DigitHeard() | Recognised():
+                self._caller.take(happening)
+            case RecognitionFailed(utterance, error):
+                self._recognition_failed(utterance, error)
+            case AlarmReached():
+                for alarm in self._alarms.due(self._audio.position):
+                    self._ring(alarm)
+            case PlayoutStarted():
+                self.voice.playout_started(happening.position)
+            case MarkReached(mark, position):
+                self._played_until = position
+                self.voice.mark_reached(mark, position)
+            case SpeechFailed(error, recovered):
+                self._speech_failed(error, recovered)
+            case Answered():
+                self._answered()
+            case HungUp() | DrainAsked() | PeerGone():
+                self.voice.stop()
+                self._end = early_end(happening)
+                if isinstance(happening, PeerGone):
+                    self._note("audio_lost", reason=happening.reason)
+
+    def _ring(self, alarm: Alarm) -> None:
+        match alarm:
+            case Alarm.ENDPOINT:
+                self._endpoint_reached()
+            case Alarm.KEYS:
+                self._caller.keys_paused()
+            case Alarm.FINAL:
+                self._caller.final_is_late()
+            case Alarm.NO_INPUT:
+                self._silent()
+            case Alarm.FILLER:
+                self._say_filler()
+            case Alarm.SPEECH:
+                self.voice.late()
+            case Alarm.TAIL:
+                self._hand_on()
+
+    def _settle(self) -> None:
+        """Act on the state that the last happening has left: first interrupt, then answer, then wait."""
+        if self._caller.interrupts and self.voice.speaking and self.voice.interruptible:
+            self._interrupt()
+        self._caller.settled()
+        if not self.voice.speaking:
+            turn, keys = self._caller.turn, self._caller.keys
+            if keys is not None and keys.complete:
+                self._answer_keys(keys)
+            elif turn is not None and turn.complete:
+                self._answer_speech(turn)
+            elif self._interruption is not None and not self._caller.active:
+                self._resume()
+        if self._saying and not self.voice.speaking:
+            self._said()
+        self._watch_silence()
+
+    # --- the agent speaks ---------------------------------------------------------------------------------
+
+    def _perform(self, step: Step, begun: BegunTurn) -> None:
+        """Close the turn that goes on and begin the next: say the step's lines, then do what it asks for."""
+        self._finish_turn()
+        self._then = step.then
+        self._interruption = None
+        self._may_resume = True
+        self._caller.expect(step.then if isinstance(step.then, Listen) else None)
+        self._alarms.cancel(Alarm.NO_INPUT)
+        self.history.begin(begun, self._node, " ".join(line.text for line in step.say))
+        self._saying = True
+        self.voice.say(step.say)
+        self._bridge_wait(begun.timeline.began)
+
+    def _answered(self) -> None:
+        if self.history.timeline is not None:
+            self.history.timeline.began = self._audio.position
+        self.talking.set()
+        self.voice.release()
+        self._bridge_wait(None)
+
+    def _said(self) -> None:
+        """The last word went out: now it is the caller's turn, or time to go."""
+        self._saying = False
+        self._said_at = max(self._played_until, self._audio.position)
+        if not isinstance(self._then, Listen):
+            self._alarms.set(Alarm.TAIL, self._said_at + self._samples(self._settings.tail_ms))
+
+    def _interrupt(self) -> None:
+        """Fall silent: the caller speaks or keys. History keeps what was heard."""
+        self.voice.stop()
+        self._saying = False
+        self._said_at = self._audio.position
+        self._interruption = Interruption(self._caller.interrupting_since, cleared_at=self._said_at)
+        logger.debug("agent interrupted", extra={"position": self._said_at})
+
+    def _resume(self) -> None:
+        """The interruption meant nothing: go on with the sentence that was cut."""
+        self._interruption = None
+        self._may_resume = False
+        self._saying = True
+        self.voice.resume()
+
+    def _bridge_wait(self, since: int | None) -> None:
+        """Have a filler said when nothing is heard from the agent for too long since this position (or now)."""
+        start = self._audio.position if since is None else since
+        self._alarms.set(Alarm.FILLER, start + self._samples(self._settings.filler_after_ms))
+
+    def _say_filler(self) -> None:
+        turn = self._caller.turn
+        if turn is not None and turn.decided_at is None:
+            self._bridge_wait(None)
+        elif turn is not None or (self.voice.speaking and self.voice.ready_at is None):
+            samples = self.voice.say_filler()
+            if samples:
+                self._bridge_wait(self._audio.position + samples)
+
+    # --- the caller answers -------------------------------------------------------------------------------
+
+    def _endpoint_reached(self) -> None:
+        self._caller.endpoint_reached(self.voice.speaking)
+        turn = self._caller.turn
+        if turn is not None and turn.decided_at is not None:
+            self._bridge_wait(turn.last_speech)
+
+    def _answer_speech(self, turn: CallerTurn) -> None:
+        heard = turn.heard
+        failed = turn.failure is not None and not heard.text
+        self._engine_failures = self._engine_failures + 1 if failed else 0
+        passing = self._samples(self._settings.barge_in.backchannel_ms)
+        if self._engine_failures >= self._settings.max_engine_failures:
+            self._end = DialogueEnd(EndReason.ENGINE_FAILED)
+        elif not failed and self._interruption and self._may_resume and turn.was_passing_sound(passing):
+            self._caller.drop_turn()
+            self._resume()
+        else:
+            begun = spoken_turn(turn, self._node, self._interruption, self._audio.position, self._audio.rate_hz)
+            self._perform(self._script.offer_keys() if failed else self._script.hear(heard), begun)
+
+    def _answer_keys(self, keys: KeyEntry) -> None:
+        self._engine_failures = 0
+        begun = keyed_turn(keys, self._node, self._interruption, self._audio.position, self._audio.rate_hz)
+        self._perform(self._script.press(keys.digits), begun)
+
+    def _silent(self) -> None:
+        self._note("silence", node=self._node)
+        self._perform(self._script.silence(), silent_turn(self._node, self._audio.position, self._audio.rate_hz))
+
+    def _watch_silence(self) -> None:
+        """Have the caller's silence noticed, counted from the agent's last word; sounds in between do not count."""
+        listen = self._then
+        if self._saying or self._caller.active or not isinstance(listen, Listen):
+            self._alarms.cancel(Alarm.NO_INPUT)
+        elif not self._alarms.is_set(Alarm.NO_INPUT):
+            self._alarms.set(Alarm.NO_INPUT, self._said_at + self._samples(listen.no_input_ms))
+
+    # --- what goes wrong, and the end ---------------------------------------------------------------------
+
+    def _recognition_failed(self, utterance: int, error: EngineError) -> None:
+        if self._caller.turn is not None and self._caller.turn.failed(utterance, error):
+            self._note("engine_failed", engine="recognizer", code=error.code)
+
+    def _speech_failed(self, error: EngineError, recovered: bool) -> None:
+        self._note("engine_failed", engine="synthesizer", code=error.code)
+        if not recovered:
+            self._end = DialogueEnd(EndReason.ENGINE_FAILED)
+
+    def _hand_on(self) -> None:
+        """The last word has reached the caller's ear: the script's end is carried out."""
+        if self._then is not None and not isinstance(self._then, Listen):
+            self._end = scripted_end(self._then, self._script.result.gave_up)
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _finish_turn(self) -> None:
+        turn = self.history.end(self.voice.heard(), self.voice.ready_at, self.voice.first_sound)
+        if turn is not None:
+            self._journal.turn_ended(turn)
+
+    def _note(self, kind: str, **details: str) -> None:
+        self._journal.noted(CallNote(kind, ms_of(self._audio.position, self._audio.rate_hz), details))
+
+    @property
+    def _node(self) -> str:
+        return self._then.node if isinstance(self._then, Listen) else ""
+
+    @property
+    def _before_greeting(self) -> bool:
+        """Whether the caller has not heard anything from the agent yet: a "hello?" or a key then is no answer."""
+        return not self.history.turns and self.voice.speaking and self.voice.first_sound is None
+
+    def _samples(self, ms: int) -> int:
+        return samples_of(ms, self._audio.rate_hz)

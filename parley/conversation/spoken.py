@@ -1,0 +1,127 @@
+"""What of a sentence was heard: the sentence's words against the samples that were played.
+
+Pure; the agent's voice keeps one SpokenSentence for each sentence it says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from parley.conversation.flow.step import Line
+from parley.conversation.ports import WordTime
+
+SAMPLES_PER_CHARACTER_S = 0.065
+"""Typical speaking rate, for sentences cut off before their synthesis was complete (about 15 characters a second)."""
+
+_SENTENCE = re.compile(r"\S.*?(?:[.!?…]+[\"')\]”’]*(?=\s|$)|[。！？]+[”’）]*|$)", re.DOTALL)
+_ABBREVIATIONS = tuple(
+    f" {word}." for word in ("mr", "mrs", "ms", "dr", "st", "prof", "no", "a.m", "p.m", "e.g", "i.e")
+)
+"""A full stop behind these does not end a sentence (or if it does, two sentences are said as one)."""
+_TOKEN = re.compile(r"[\u3400-\u9fff][^\w\s]*|[^\s\u3400-\u9fff]+")
+_WORD = re.compile(r"\w")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A piece of a line that is synthesised, played and interrupted as one."""
+
+    text: str
+    recording: str
+    """Path of a recorded prompt, or empty."""
+    interruptible: bool
+
+
+def sentences_of(lines: Iterable[Line]) -> list[Sentence]:
+    """Split lines into sentences; a recorded line stays whole."""
+    return [
+        Sentence(text, line.recording, line.interruptible)
+        for line in lines
+        for text in ([line.text] if line.recording else _split(line.text))
+    ]
+
+
+def _split(text: str) -> list[str]:
+    """Cut behind sentence ends; what has no word in it is not worth saying."""
+    pieces: list[str] = []
+    for piece in _SENTENCE.findall(text):
+        if pieces and f" {pieces[-1].lower()}".endswith(_ABBREVIATIONS):
+            pieces[-1] = f"{pieces[-1]} {piece}"
+        elif _WORD.search(piece):
+            pieces.append(piece)
+    return pieces
+
+
+@dataclass(slots=True)
+class SpokenSentence:
+    """A sentence on its way to the caller's ear."""
+
+    text: str
+    rate_hz: int
+    start_mark: int
+    """`played_samples` when its first sample goes out."""
+    samples: int = 0
+    """Queued so far."""
+    complete: bool = False
+    """All of it is queued."""
+    words: list[WordTime] = field(default_factory=list)
+    """Word times, where the engine gives them."""
+    cut_mark: int | None = None
+    """`played_samples` when it was silenced; None while it was not."""
+
+    @property
+    def end_mark(self) -> int:
+        """`played_samples` when all that is queued of it has gone out."""
+        return self.start_mark + self.samples
+
+    def cut(self, played_samples: int) -> None:
+        """Take note that nothing more of it is played."""
+        if self.cut_mark is None:
+            self.cut_mark = played_samples
+
+    def played_wholly(self, played_samples: int) -> bool:
+        """Tell whether its last sample has gone out."""
+        return self.complete and self._reached(played_samples) >= self.end_mark
+
+    def heard(self, played_samples: int) -> str:
+        """Return the words that had been played wholly."""
+        played = self._reached(played_samples) - self.start_mark
+        if played <= 0:
+            return ""
+        if self.played_wholly(played_samples):
+            return self.text
+        return self.text[: self._aligned_cut(played) if self.words else self._proportional_cut(played)].rstrip()
+
+    def _reached(self, played_samples: int) -> int:
+        return played_samples if self.cut_mark is None else min(played_samples, self.cut_mark)
+
+    def _aligned_cut(self, played: int) -> int:
+        cut = 0
+        for word in self.words:
+            found = self.text.find(word.text, cut)
+            if word.end_samples > played:
+                break
+            if found >= 0:
+                cut = found + len(word.text)
+        return self._with_punctuation(cut)
+
+    def _proportional_cut(self, played: int) -> int:
+        """Share the sentence's samples among its characters; an unfinished one is taken at a typical rate."""
+        length = max(1, len(self.text))
+        total = self.samples
+        if not self.complete:
+            total = max(total, round(length * SAMPLES_PER_CHARACTER_S * self.rate_hz))
+        cut = 0
+        for token in _TOKEN.finditer(self.text):
+            if token.end() * total > played * length:
+                break
+            cut = token.end()
+        return cut
+
+    def _with_punctuation(self, cut: int) -> int:
+        """Move the cut behind the punctuation that belongs to the last word."""
+        while 0 < cut < len(self.text) and not self.text[cut].isspace() and not self.text[cut].isalnum():
+            cut += 1
+        return cut
