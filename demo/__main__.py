@@ -12,7 +12,6 @@ from pathlib import Path
 from rich.console import Console
 
 from demo.caller import Caller
-from demo.ear import Ear
 from demo.judge import judge
 from demo.performance import Performance
 from demo.queue_agent import take_call, talk
@@ -68,7 +67,6 @@ async def _perform(pbx: Asterisk, timeline: Timeline) -> Performance:
         agent = asyncio.create_task(take_call(agent_phone, performance.handover, timeline))
         try:
             await Caller(call, performance, timeline).book_and_ask_for_a_person()
-            performance.agent_finished_s = await Ear(call).speech_ends(performance.turns[-1].answered_s, quiet_s=0.12)
             await talk(call, await agent, performance.handover, timeline)
         finally:
             agent.cancel()

@@ -56,5 +56,3 @@ class Performance:
     heard: Recording = field(default_factory=Recording)
     """What the caller heard."""
     said: Recording = field(default_factory=Recording)
-    agent_finished_s: float = 0.0
-    """When the agent had said its last word."""

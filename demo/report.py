@@ -71,7 +71,7 @@ def print_report(console: Console, report: dict[str, Any]) -> None:
     console.print(
         f"answered → greeting {report['greeting_ms']} ms · interruption → silence {report['barge_in_ms']} ms · "
         f"asked for a person → music {transfer['queued_ms']} ms → agent's phone rings {transfer['rang_ms']} ms · "
-        f"queue agent speaks → caller hears {transfer['bridged_ms']} ms",
+        f"whisper ends → bridged {transfer['bridged_ms']} ms",
         highlight=False,
     )
     for check in report["checks"]:

@@ -21,7 +21,7 @@ from parley.app.call_results import ParleyStatus, result_variables
 from parley.app.logs import bind_call
 from parley.app.metrics import Metrics
 from parley.app.settings import AgentSettings, Settings
-from parley.app.voices import synthesizer_engine
+from parley.app.voices import FILLERS, FallbackVoice, synthesizer_engine
 from parley.app.whispers import Whispers
 from parley.call_control import (
     AudioCodec,
@@ -35,7 +35,7 @@ from parley.call_control import (
 )
 from parley.conversation.flow.flow import Flow
 from parley.conversation.flow.run import FlowRun
-from parley.conversation.flow.step import GoOn, HangUp, Transfer
+from parley.conversation.flow.step import GoOn, HangUp, Line, Transfer
 from parley.conversation.ports import CallLog, Clock, Recognizer, Synthesizer
 from parley.conversation.record import CallStart, EndReason
 from parley.conversation.session import CallSession, SessionEnd
@@ -268,6 +268,8 @@ class CallRunner:
             voice=self._agent.voices.get(self._language, ""),
             recognizer_engine=self._agent.recognizer,
             synthesizer_engine=synthesizer_engine(self._agent, self._language),
+            fallback_synthesizer=FallbackVoice(self._services.synthesizer),
+            fillers=(Line(FILLERS[self._language]),) if self._language in FILLERS else (),
         )
 
     def _start_recording(self, audio: RtpAudio, stack: AsyncExitStack) -> Path | None:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping
 
 from parley.app.settings import Settings
-from parley.app.voices import synthesizer_engine
+from parley.app.voices import FILLERS, synthesizer_engine
 from parley.call_control import AudioCodec
 from parley.conversation.flow.flow import Flow
 from parley.conversation.flow.step import Line
@@ -42,7 +42,8 @@ def _requests(settings: Settings, flows: Mapping[str, Flow]) -> Iterator[SpeechR
     for name, flow in flows.items():
         agent = settings.agents[name]
         for language in flow.languages:
-            lines = [Line(text) for text in flow.fixed_prompts(language)]
+            fillers = [FILLERS[language]] if language in FILLERS else []
+            lines = [Line(text) for text in (*flow.fixed_prompts(language), *fillers)]
             for sentence in sentences_of(lines):
                 yield SpeechRequest(
                     text=sentence.text,

@@ -80,7 +80,7 @@ class Flow:
             if (speech := slot.speech()) is not None:
                 patterns += [*speech.patterns, *speech.rules.values()]
         pack = edition.language
-        around = [*pack.corrections, *pack.taken_back, *pack.courtesies]
+        around = [*pack.corrections, *pack.taken_back, *pack.courtesies, *pack.greetings]
         around += [text for slot in edition.slots.values() for text in pack.before_value(slot.kind)]
         patterns += [parse_phrase(text, pack.words) for text in around]
         for pattern in patterns:

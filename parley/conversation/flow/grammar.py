@@ -41,9 +41,17 @@ class _GrammarWriter:
         if isinstance(question, Ask) and question.kind is AnswerKind.FREE:
             return ""
         public = self._confirm(question) if isinstance(question, Confirm) else self._ask(question)
-        lines = ["#JSGF V1.0;", "grammar answer;", f"public <answer> = {to_jsgf(OneOf(tuple(public)))};"]
+        lines = ["#JSGF V1.0;", "grammar answer;", f"public <answer> = {self._greeting(question)}{_one_of(public)};"]
         lines += [f"<{name}> = {to_jsgf(pattern)};" for name, pattern in self._rules.items()]
         return "\n".join(lines) + "\n"
+
+    def _greeting(self, question: Question) -> str:
+        """A greeting before the first answer. Not before a yes or no, where 'hello' is too close to 'no'."""
+        if isinstance(question, Confirm):
+            return ""
+        greetings = self._edition.language.greetings
+        self._rules["greeting"] = OneOf(tuple(parse_phrase(text, _no_words) for text in greetings))
+        return "[ <greeting> ] "
 
     def _ask(self, ask: Ask) -> list[Pattern]:
         public: list[Pattern] = []
@@ -113,6 +121,10 @@ class _GrammarWriter:
         self._rules[f"slot_{name}"] = OneOf(tuple(_prefixed(pattern, prefix) for pattern in speech.patterns))
         for rule, pattern in speech.rules.items():
             self._rules[prefix + rule] = _prefixed(pattern, prefix)
+
+
+def _one_of(patterns: Sequence[Pattern]) -> str:
+    return to_jsgf(OneOf(tuple(patterns)))
 
 
 def _no_words(text: str) -> list[str]:

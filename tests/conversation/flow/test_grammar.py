@@ -2,11 +2,14 @@
 
 import importlib
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from parley.conversation.flow.loader import load_flow
+from parley.conversation.flow.run import FlowRun
+from parley.conversation.flow.step import Heard, Listen
 from tests.conversation.flow.building import Walk, small_flow
 
 pocketsphinx = importlib.import_module("pocketsphinx")
@@ -91,3 +94,13 @@ def test_read_back_expects_corrections(tmp_path: Path) -> None:
 def test_word_missing_from_a_dictionary_is_found(dictionary: frozenset[str]) -> None:
     flow = small_flow("intents: {help: {phrases: [call parleyphone]}}")
     assert flow.unknown_words("en", dictionary) == ["parleyphone"]
+
+
+def test_greeting_may_come_before_an_answer_but_not_before_yes_or_no() -> None:
+    run = FlowRun(load_flow(ROOT / "flows" / "appointment"), "en", {}, date(2026, 3, 2))
+    asked = run.start().then
+    confirmed = run.hear(Heard("hello tuesday")).then
+    assert isinstance(asked, Listen)
+    assert isinstance(confirmed, Listen)
+    assert "[ <greeting> ]" in asked.grammar
+    assert "<greeting>" not in confirmed.grammar

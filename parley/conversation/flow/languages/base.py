@@ -121,6 +121,11 @@ class Language(Protocol):
         """What grammars expect after a value: 'please'."""
         ...
 
+    @property
+    def greetings(self) -> Sequence[str]:
+        """What grammars expect before any answer: 'hello'. Fillers, so that understanding passes over them."""
+        ...
+
     def before_value(self, kind: AnswerKind) -> Sequence[str]:
         """Return what grammars expect before a value of this kind: 'on', 'my number is'."""
         ...

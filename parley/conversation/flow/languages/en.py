@@ -49,6 +49,7 @@ class English:
     corrections: Final = ("no [i said | i meant | make it]", "i (said | meant)", "make it", "sorry")
     taken_back: Final = ("[no] not",)
     courtesies: Final = ("please",)
+    greetings: Final = ("hello", "hi")
     intents: Final[Mapping[str, Sequence[str]]] = {
         "yes": (
             "(yes | yeah | yep | yup) [please | thanks | thank you | correct | right | sure]",

@@ -45,6 +45,7 @@ class Mandarin:
     corrections: Final = ("(不 | 不是 | 不对) [是 | 我说的是 | 改成]", "我说的是", "改成", "应该是")
     taken_back: Final = ("不是", "不要")
     courtesies: Final = ("吧", "谢谢")
+    greetings: Final = ("喂",)
     intents: Final[Mapping[str, Sequence[str]]] = {
         "yes": (
             "是 [的 | 啊]",
