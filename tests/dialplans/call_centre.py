@@ -28,8 +28,9 @@ PARLEY_NODES = parley-a&parley-b
 [from-trunk](+)
 ; 801: the caller wants a person, and Parley has left a whisper. 802: the whisper's file is missing.
 ; 803: the queue does not exist. 804: members are phones themselves, Queue()'s argument. 805: the same, queues.conf.
-; 806: the caller's name decides. 809: the whisper's name has a comma.
-exten => _80[1-69],1,Answer()
+; 806: the caller's name decides. 809: the whisper's name has a comma. 810: to a number, with hostile characters.
+; 811: to a number, where the site names no context for numbers.
+exten => _8[01][0-9],1,Answer()
  same => n,Set(PARLEY_STATUS=TRANSFER)
  same => n,Set(PARLEY_TRANSFER_TO=support)
  same => n,Set(PARLEY_WHISPER=@WHISPERS@/summary)
@@ -64,6 +65,17 @@ exten => s,1,Set(PARLEY_TRANSFER_TO=direct-gosub)
 exten => s,1,Set(PARLEY_WHISPER=${CALLERID(name)})
  same => n,Set(PARLEY_TRANSFER_TO=${CALLERID(name)})
  same => n,Gosub(parley-transfer,s,1)
+[test-810]
+exten => s,1,Set(PARLEY_TRANSFER_KIND=number)
+ same => n,Set(PARLEY_TRANSFER_TO=+1 555,0199&PJSIP/agent1)
+ same => n,Set(PARLEY_NUMBERS=outside)
+ same => n,Gosub(parley-transfer,s,1)
+[test-811]
+exten => s,1,Set(PARLEY_TRANSFER_KIND=number)
+ same => n,Set(PARLEY_TRANSFER_TO=+15550199)
+ same => n,Gosub(parley-transfer,s,1)
+[outside]
+exten => +155501991,1,Dial(PJSIP/agent2)
 [test-809]
 exten => s,1,Set(PARLEY_WHISPER=@WHISPERS@/odd,name)
  same => n,Gosub(parley-transfer,s,1)

@@ -185,3 +185,23 @@ async def test_hostile_caller_name_is_shown_as_it_is_and_does_nothing(
     assert pbx.complaints()[before:] == []
     assert not (pbx.folder / "hostile").exists()
     agent.reject()
+
+
+async def test_transfer_to_a_number_dials_only_its_digits_in_the_site_s_context(
+    pbx: Asterisk, centre: CallCentre
+) -> None:
+    caller = await centre.caller.call("810")
+    outside = await centre.agents[1].next_call(8.0)
+    await outside.answer()
+    from_caller, from_outside = await talk(caller, outside)
+    assert from_caller.clearly
+    assert from_outside.clearly
+    assert len(centre.agents[0].calls) == 0 or centre.agents[0].calls[-1].is_ended
+
+
+async def test_transfer_to_a_number_without_a_context_for_numbers_ends_in_the_queue(
+    pbx: Asterisk, centre: CallCentre
+) -> None:
+    await centre.caller.call("811")
+    agent = await centre.offered()
+    assert not agent.is_ended
