@@ -10,10 +10,10 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from parley.app.logs import configure_logging
-from parley.conversation.errors import EngineMissing
+from parley.conversation.errors import EngineError, EngineMissing
 from parley.engines import catalogue
 from parley.inference.registry import Engines
 from parley.inference.server import serve
@@ -22,6 +22,15 @@ logger = logging.getLogger(__name__)
 
 Engine = TypeVar("Engine")
 STDIN = 0
+
+
+@runtime_checkable
+class WarmsUp(Protocol):
+    """An engine that can load its model before it is first used."""
+
+    async def warm_up(self) -> None:
+        """Load it. Raises EngineError."""
+        ...
 
 
 def main() -> int:
@@ -34,11 +43,22 @@ def main() -> int:
     )
     parent_pipe = STDIN if arguments.child else None
     try:
-        asyncio.run(serve(engines, arguments.address, parent_pipe=parent_pipe))
+        asyncio.run(_serve(engines, arguments.address, parent_pipe))
     except OSError as err:
         logger.error("the worker cannot listen", extra={"problem": str(err)})
         return 1
     return 0
+
+
+async def _serve(engines: Engines, address: str, parent_pipe: int | None) -> None:
+    """Load models first, so that the first caller does not wait; healthy means ready."""
+    for name, engine in engines.recognizers.items():
+        if isinstance(engine, WarmsUp):
+            try:
+                await engine.warm_up()
+            except EngineError as err:
+                logger.warning("engine does not warm up", extra={"engine": name, "problem": str(err)})
+    await serve(engines, address, parent_pipe=parent_pipe)
 
 
 def _available(make: Callable[[str], Engine], names: Iterable[str]) -> dict[str, Engine]:
