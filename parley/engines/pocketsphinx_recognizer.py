@@ -1,0 +1,78 @@
+"""The offline recogniser: PocketSphinx with a grammar made from the flow; nonsense is rejected.
+
+English. Without a grammar it falls back to open vocabulary, which is costly: those decoders are limited apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from parley.conversation.errors import EngineMissing
+from parley.conversation.ports import Hypothesis, RecognitionRequest
+from parley.engines.acoustic_model import AcousticModel, narrowband_model, wideband_model
+from parley.engines.decoder_pool import DecoderPool
+from parley.engines.listener import GrammarListener, OpenListener
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderLimits:
+    """How much one worker decodes at once. All decoders of a process share one core (they hold the GIL)."""
+
+    grammar: int = 6
+    """Utterances with a grammar at once; 32 MB and 13 % of a core each while somebody speaks."""
+    open_vocabulary: int = 1
+    """Utterances without a grammar at once; 90 MB and half a core each."""
+    wait_s: float = 1.0
+    """How long an utterance waits for a decoder; the audio meanwhile is caught up with."""
+
+
+class PocketsphinxRecognizer:
+    """Recognizer with PocketSphinx."""
+
+    def __init__(self, *, narrowband_folder: Path | None = None, limits: DecoderLimits | None = None) -> None:
+        """Prepare; models are loaded with the first utterances or by `warm_up()`.
+
+        narrowband_folder: an 8 kHz acoustic model to be used instead of the wheel's.   Raises EngineMissing.
+        """
+        limits = limits or DecoderLimits()
+        self._model = narrowband_model(narrowband_folder) if narrowband_folder else wideband_model()
+        self._grammar_pool = DecoderPool(partial(GrammarListener, self._model), limits.grammar, limits.wait_s)
+        self._open_pool = DecoderPool(partial(OpenListener, self._model), limits.open_vocabulary, limits.wait_s)
+
+    @property
+    def model(self) -> AcousticModel:
+        """The acoustic model in use."""
+        return self._model
+
+    async def recognize(self, request: RecognitionRequest, audio: AsyncIterator[bytes]) -> AsyncGenerator[Hypothesis]:
+        """Yield partials whenever they change, then the final. Raises EngineError."""
+        if request.language != "en":
+            raise EngineMissing(
+                f"pocketsphinx here has no model for language {request.language!r}, only for 'en': "
+                "let the caller answer by keys, or choose another recogniser"
+            )
+        pool = self._grammar_pool if request.grammar else self._open_pool
+        async with pool.lane() as lane:
+            listener = await lane.listener()
+            await lane.run(listener.start, request.rate_hz, request.grammar)
+            known = ""
+            async for block in audio:
+                text = await lane.run(listener.hear, block)
+                if text != known:
+                    known = text
+                    yield Hypothesis(text, final=False)
+            finding = await lane.run(listener.finish)
+            yield finding.hypothesis
+
+    async def warm_up(self) -> None:
+        """Load the model for one utterance now, so that the first caller does not wait (0.2 s)."""
+        async with self._grammar_pool.lane() as lane:
+            await lane.listener()
+
+    def close(self) -> None:
+        """End the threads; not to be used afterwards."""
+        self._grammar_pool.close()
+        self._open_pool.close()
