@@ -1,0 +1,22 @@
+"""`make bench`: run every benchmark, or the one that is named."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+BENCHMARKS = ("recognition",)
+
+
+def main(names: list[str]) -> int:
+    """Run the named benchmarks (all without names), each in a process of its own; 0 if all ran."""
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"no benchmark {unknown[0]!r}; there are: {', '.join(BENCHMARKS)}")
+        return 2
+    results = [subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode for name in names or BENCHMARKS]
+    return max(results)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
