@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import uvloop
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -119,7 +120,9 @@ def serve(config: ConfigOption = None) -> None:
     """Serve calls until SIGTERM or Ctrl-C; then finish those that go on."""
     settings = load_settings(config)
     configure_logging(settings.log.json_lines, settings.log.level, settings.log.personal_data)
-    _run(serve_node(settings))
+    # The playout clock of every call is a timer of this loop; uvloop keeps its timers closer than asyncio.
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve_node(settings))
 
 
 @app.command()
