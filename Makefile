@@ -25,8 +25,8 @@ build: prepare         ## compile the media core in place
 
 debug: prepare         ## compile it with every check on, and run the unit tests so
 	PARLEY_CYTHON_DEBUG=1 $(PY) setup.py -q build_ext --inplace --force
-	$(PY) -m pytest -m "not contract and not e2e" $(ARGS)
-	$(PY) setup.py -q build_ext --inplace --force
+	$(PY) -m pytest -m "not contract and not e2e" $(ARGS); status=$$?; \
+		$(PY) setup.py -q build_ext --inplace --force && exit $$status
 
 lint: prepare          ## ruff and mypy --strict
 	$(PY) -m ruff check $(SOURCES)

@@ -19,6 +19,9 @@ EXTENSIONS = [
     for source in sorted(glob("media_core/*.pyx"))
 ]
 
+if not EXTENSIONS:
+    raise SystemExit("media_core/*.pyx are missing: this source tree is incomplete")
+
 DIRECTIVES = {
     "language_level": "3",
     "boundscheck": DEBUG,

@@ -10,8 +10,10 @@ import time
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from demo.caller import Caller
+from demo.ear import NothingHeard
 from demo.judge import judge
 from demo.performance import Performance
 from demo.queue_agent import take_call, talk
@@ -22,11 +24,10 @@ from parley.app.call_pages import print_call
 from parley.store import CallArchive, CallRecord, Database
 from tests.support.asterisk import Asterisk
 from tests.support.parley_process import LogLine
-from tests.support.phone_call import PhoneCall
+from tests.support.phone_call import CallFailed, PhoneCall
 from tests.support.sip_phone import SipPhone
 
 MAIN_NUMBER = "100"
-END_TIMEOUT_S = 10.0
 
 
 async def play(console: Console) -> bool:
@@ -37,9 +38,14 @@ async def play(console: Console) -> bool:
     console.print("Starting a private Asterisk and Parley, both on loopback …")
     async with stage(RESULTS, lambda line: _tell(timeline, line)) as (pbx, parley):
         console.print(f"Asterisk {pbx.program.version} and Parley are up. A caller dials {MAIN_NUMBER}.\n")
-        performance = await _perform(pbx, timeline)
+        try:
+            performance = await _perform(pbx, timeline)
+        except (NothingHeard, CallFailed) as err:
+            write_report({"passed": False, "failed": str(err)}, RESULTS / "report.json")
+            console.print(f"[red]failed:[/] {escape(str(err))}; Parley's log: {parley.folder / 'parley.log'}")
+            return False
         record = await _record_of_the_call(parley.folder / "data" / "parley.db")
-        whisper = next((parley.folder / "data" / "whispers").glob("*.wav"))
+        whisper = next((parley.folder / "data" / "whispers").glob("*.wav"), None)
         verdict = judge(performance, record, whisper)
         performance.heard.save(RESULTS / "caller-heard.wav")
         performance.handover.heard.save(RESULTS / "queue-agent-heard.wav")

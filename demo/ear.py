@@ -21,9 +21,10 @@ class NothingHeard(Exception):
 class Ear:
     """One phone's earpiece."""
 
-    def __init__(self, call: PhoneCall) -> None:
-        """call: in progress."""
+    def __init__(self, call: PhoneCall, poll_s: float = POLL_S) -> None:
+        """call: in progress.   poll_s: how often it is listened to; every time costs processor time."""
         self._call = call
+        self._poll_s = poll_s
 
     async def speech_begins(self, after_s: float, timeout_s: float = 15.0) -> float:
         """Wait for a sound at or after this moment; return when it began. Raises NothingHeard."""
@@ -32,7 +33,7 @@ class Ear:
             began = first_sound_at(self._call.heard, after_s)
             if began is not None:
                 return began
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(self._poll_s)
         raise NothingHeard(f"silence for {timeout_s:.0f} s" if not self._call.is_ended else "the call ended")
 
     async def speech_ends(self, after_s: float, quiet_s: float = 0.9, timeout_s: float = 30.0) -> float:
@@ -43,5 +44,5 @@ class Ear:
             now = time.monotonic() - NETWORK_S
             if level_dbfs(self._call.heard.samples(now - quiet_s, now)) < QUIET_DBFS and now - quiet_s > after_s:
                 return now - quiet_s
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(self._poll_s)
         raise NothingHeard("the speech did not end" if not self._call.is_ended else "the call ended")

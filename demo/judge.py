@@ -53,13 +53,13 @@ class Verdict:
         return all(check.passed for check in self.checks)
 
 
-def judge(performance: Performance, record: CallRecord, whisper: Path) -> Verdict:
-    """Compare the phones' recordings with what was said. whisper: the summary's sound file."""
+def judge(performance: Performance, record: CallRecord, whisper: Path | None) -> Verdict:
+    """Compare the phones' recordings with what was said. whisper: the summary's sound file; None: none was made."""
     handover = performance.handover
     greeting_ms = _ms(performance.greeting_s - performance.answered_s)
     interrupted = next(turn for turn in performance.turns if turn.interrupts)
     barge_in_ms = _ms(performance.interrupted_silence_s - interrupted.from_s)
-    summary = load_wav(whisper)
+    summary = load_wav(whisper) if whisper is not None else b""
     at_agent = heard(handover.heard.samples(), summary)
     at_caller = heard(performance.heard.samples(), summary)
     agent_at_caller = _where(performance.heard, handover.agent_words)
@@ -121,11 +121,15 @@ def _response_times(performance: Performance, record: CallRecord) -> Check:
 
 
 def _barge_in(performance: Performance, record: CallRecord) -> Check:
+    """What the agent had still wanted to say must not have been heard before its next answer."""
     turn = next((turn for turn in record.turns if turn.interrupted_agent), None)
+    cut, interruption = answered_turns(record)[0], performance.turns[1]
+    unheard = _trimmed(caller_says(sentences_of([Line(cut.agent_text)])[-1].text, AGENT_VOICE))
+    rest = heard(performance.heard.samples(interruption.from_s, interruption.answered_s), unheard)
     return Check(
         "the interruption was taken as one",
-        turn is not None and performance.interrupted_silence_s > 0,
-        "no turn is marked" if turn is None else f"turn {turn.number}",
+        turn is not None and rest.not_at_all,
+        f"turn {turn.number if turn else '-'}; the rest of the read-back was heard with {rest.correlation:.2f}",
     )
 
 

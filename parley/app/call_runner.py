@@ -79,8 +79,11 @@ class CallRunner:
         self._session = CallSession(
             self._start(), self._script, self._engines(), log=services.log, clock=services.clock
         )
+        self._offered_at = services.clock.time()
         self._leg_is_ours = True
         self._answered = False
+        self._recording = ""
+        """Where the recording is; empty while there is none."""
 
     # --- told by the node ---------------------------------------------------------------------------------
 
@@ -108,27 +111,42 @@ class CallRunner:
                 raise
             except Exception:  # the call's outermost task: one call's fault must not end the others
                 logger.exception("call failed")
-                await self._let_go(ParleyStatus.FAILED)
-                await self._session.close(SessionEnd(EndReason.FAILED, None))
+                await self._rescue()
 
     async def _serve(self) -> None:
         media = self._services.settings.media
-        async with AsyncExitStack() as stack:
+        try:
             audio = RtpAudio.open(media.codec, media.host, range(media.first_port, media.last_port + 1))
+        except AudioForkError as err:
+            logger.error("call cannot be taken up", extra={"code": err.code, "problem": str(err)})
+            self._services.metrics.call_refused("audio")
+            await self._to_fallback_queue()
+            return
+        async with AsyncExitStack() as stack:
             stack.callback(lambda: self._services.metrics.audio_ended(audio.stats()))
-            recording = self._start_recording(audio, stack)
+            recorder = self._prepare_recorder(audio.rate_hz, stack)
             stack.push_async_callback(audio.aclose)
             conversation = asyncio.create_task(self._session.run(audio), name=f"conversation {self.call_id}")
             stack.push_async_callback(_stopped, conversation)
             reason = await self._take_up(audio)
+            if recorder is not None and self._answered:
+                audio.record_to(recorder)
+                self._recording = str(self._recording_path())
             end = await conversation
             transferred_to = await self._hand_over(end) if reason is None else ""
         await self._session.close(
             end,
             reason=reason,
             transferred_to=transferred_to,
-            recording=str(recording) if recording and self._answered else "",
+            recording=self._recording,
         )
+
+    async def _rescue(self) -> None:
+        """After a fault of ours: give the caller back, with nothing of the script that may have caused it."""
+        if self._leg_is_ours:
+            queue = self._agent.fallback_queue
+            await self._send_on({"PARLEY_STATUS": ParleyStatus.FAILED, "PARLEY_TRANSFER_TO": queue})
+        await self._session.close(SessionEnd(EndReason.FAILED, None))
 
     async def _take_up(self, audio: RtpAudio) -> EndReason | None:
         """Connect the audio, answer, let the greeting begin. Returns why the call ends instead, if it does."""
@@ -167,7 +185,7 @@ class CallRunner:
     async def _give_up(self) -> EndReason:
         """End the session before it began, and give the caller back to the dialplan."""
         self._session.drain()
-        await self._let_go(ParleyStatus.FAILED)
+        await self._to_fallback_queue()
         return EndReason.FAILED
 
     async def _hand_over(self, end: SessionEnd) -> str:
@@ -178,17 +196,19 @@ class CallRunner:
         match end.then:
             case Transfer() as transfer:
                 variables = await self._transfer_variables(transfer)
-                await self._let_go(ParleyStatus.TRANSFER, variables)
-                return transfer.destination
+                return transfer.destination if await self._let_go(ParleyStatus.TRANSFER, variables) else ""
             case HangUp(cause=cause):
                 await self._hang_up(cause, result_variables(ParleyStatus.SERVED, result))
             case GoOn():
                 await self._let_go(ParleyStatus.SERVED)
             case None:
-                queue = self._agent.fallback_queue
-                await self._let_go(ParleyStatus.FAILED, {"PARLEY_TRANSFER_TO": queue})
-                return queue
+                return await self._to_fallback_queue()
         return ""
+
+    async def _to_fallback_queue(self) -> str:
+        """Give the caller, whom we cannot serve, back to the dialplan; return the queue that is to take the call."""
+        queue = self._agent.fallback_queue
+        return queue if await self._let_go(ParleyStatus.FAILED, {"PARLEY_TRANSFER_TO": queue}) else ""
 
     async def _transfer_variables(self, transfer: Transfer) -> dict[str, str]:
         variables = {
@@ -206,9 +226,12 @@ class CallRunner:
             )
         return variables
 
-    async def _let_go(self, status: ParleyStatus, more: Mapping[str, str] | None = None) -> None:
-        """Let the dialplan go on with the result. A leg that is gone meanwhile is no error."""
-        variables = {**result_variables(status, self._script.result), **(more or {})}
+    async def _let_go(self, status: ParleyStatus, more: Mapping[str, str] | None = None) -> bool:
+        """Let the dialplan go on with the result; return whether it does."""
+        return await self._send_on({**result_variables(status, self._script.result), **(more or {})})
+
+    async def _send_on(self, variables: Mapping[str, str]) -> bool:
+        """Let the dialplan go on with these variables; return whether it does. A leg that is gone is no error."""
         self._leg_is_ours = False
         try:
             await self._services.control.continue_in_dialplan(self._leg.id, variables)
@@ -216,9 +239,12 @@ class CallRunner:
             logger.info("the caller hung up before the hand-over")
         except CallControlError as err:
             logger.error(
-                "the caller could not be handed over; Asterisk's dead-man timer takes the call",
+                "the caller could not be handed over; the PBX's dead-man timer takes the call",
                 extra={"code": err.code, "problem": str(err)},
             )
+        else:
+            return True
+        return False
 
     async def _hang_up(self, cause: HangupCause, variables: Mapping[str, str]) -> None:
         self._leg_is_ours = False
@@ -272,17 +298,17 @@ class CallRunner:
             fillers=(Line(FILLERS[self._language]),) if self._language in FILLERS else (),
         )
 
-    def _start_recording(self, audio: RtpAudio, stack: AsyncExitStack) -> Path | None:
-        """Record the call if the site wants it; return where."""
-        settings = self._services.settings
-        if not settings.recording.enabled:
+    def _prepare_recorder(self, rate_hz: int, stack: AsyncExitStack) -> StereoRecorder | None:
+        """Return the recorder of this call, if the site wants one; it begins with the answer."""
+        if not self._services.settings.recording.enabled:
             return None
-        day = datetime.fromtimestamp(self._services.clock.time(), UTC)
-        path = settings.recordings_dir / f"{day:%Y/%m/%d}" / f"{self.call_id}.wav"
-        recorder = StereoRecorder(path, audio.rate_hz)
+        recorder = StereoRecorder(self._recording_path(), rate_hz)
         stack.push_async_callback(recorder.aclose)
-        audio.record_to(recorder)
-        return path
+        return recorder
+
+    def _recording_path(self) -> Path:
+        day = datetime.fromtimestamp(self._offered_at, UTC)
+        return self._services.settings.recordings_dir / f"{day:%Y/%m/%d}" / f"{self.call_id}.wav"
 
 
 async def _stopped(task: asyncio.Task[SessionEnd]) -> None:

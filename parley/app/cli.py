@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Coroutine, Iterator
 from datetime import date
@@ -20,14 +21,15 @@ from parley.app.call_pages import print_call, print_calls
 from parley.app.chat import chat as hold_chat
 from parley.app.doctor import examine
 from parley.app.findings import Finding, Level
-from parley.app.flows import load_flow_named
+from parley.app.flows import flow_place, load_flow_named
 from parley.app.init_asterisk import Choices, InitError, init_asterisk
 from parley.app.logs import configure_logging
-from parley.app.node import NodeError
 from parley.app.node import serve as serve_node
-from parley.app.settings import Settings, SettingsError, load_settings
+from parley.app.settings import DEFAULT_FILE, Settings, SettingsError, load_settings
 from parley.call_control import CallControlError
 from parley.conversation.errors import FlowError
+from parley.conversation.flow.loader import load_flow
+from parley.conversation.flow.rehearsal import load_rehearsals, rehearse
 from parley.conversation.flow.run import FlowRun
 from parley.store import CallArchive, Database, StoreError
 
@@ -49,7 +51,7 @@ def main() -> None:
     """Run the command line; user errors end with one message and status 2."""
     try:
         app()
-    except (SettingsError, InitError, FlowError, StoreError, NodeError, CallControlError) as err:
+    except (SettingsError, InitError, FlowError, StoreError, CallControlError, OSError) as err:
         errors.print(f"[red]parley:[/] {escape(str(err))}", highlight=False, soft_wrap=True)
         sys.exit(2)
 
@@ -133,13 +135,44 @@ def chat(
     config: ConfigOption = None,
 ) -> None:
     """Talk with a call script in the terminal: text is speech, /123 is keys, an empty line is silence."""
-    settings = load_settings(config) if config else None
-    script = load_flow_named(settings, flow)
+    script = load_flow_named(_settings_if_any(config), flow)
     chosen = language or script.languages[0]
     if chosen not in script.languages:
         raise FlowError(f"{flow}: speaks {', '.join(script.languages)}, not {chosen!r}")
     facts = dict(pair.partition("=")[::2] for pair in variable or [])
     hold_chat(console, FlowRun(script, chosen, facts, date.today()), _typed_lines())
+
+
+@app.command("flow")
+def flow_check(
+    flow: Annotated[str, typer.Argument(help="Name of a flow, or path of its folder or file.")],
+    config: ConfigOption = None,
+) -> None:
+    """Check a call script: errors, things worth a look, and its rehearsals (tests.yaml)."""
+    place = flow_place(_settings_if_any(config), flow)
+    script = load_flow(place)
+    for warning in script.warnings:
+        console.print(f"[yellow]warning[/] {escape(warning)}", highlight=False, soft_wrap=True)
+    folder = place if place.is_dir() else place.parent
+    rehearsals = load_rehearsals(folder / "tests.yaml") if (folder / "tests.yaml").exists() else []
+    failed = 0
+    for rehearsal in rehearsals:
+        problems = rehearse(script, rehearsal)
+        failed += bool(problems)
+        console.print(
+            f"{'[red]failed[/]' if problems else '[green]ok[/]    '} {escape(rehearsal.name)}", highlight=False
+        )
+        for problem in problems:
+            console.print(f"        {escape(problem)}", highlight=False, soft_wrap=True)
+    console.print(f"{script.name}: {', '.join(script.languages)}; {len(rehearsals)} rehearsals, {failed} failed")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _settings_if_any(config: Path | None) -> Settings | None:
+    """Return the settings, if there are any: flows can be tried without."""
+    if config is None and "PARLEY_CONFIG" not in os.environ and not DEFAULT_FILE.exists():
+        return None
+    return load_settings(config)
 
 
 def _typed_lines() -> Iterator[str]:

@@ -35,9 +35,13 @@ NEEDED_MODULES = {
     "bridge_simple.so": "bridges of two",
     "bridge_softmix.so": "bridges of three, while calls are handed over",
 }
+SUBROUTINE_MODULES = (
+    *("app_stack.so", "app_exec.so", "app_read.so", "app_dial.so", "app_playback.so", "func_strings.so", "func_cut.so"),
+    *("func_env.so", "func_logic.so", "func_timeout.so", "func_channel.so"),
+)
+NEEDED_MODULES |= dict.fromkeys(SUBROUTINE_MODULES, "Parley's subroutines in the dialplan use it")
 USEFUL_MODULES = {
     "app_queue.so": "handing callers to a queue",
-    "app_stack.so": "Gosub(), which Parley's subroutines use",
     "res_musiconhold.so": "music while callers wait",
     "format_wav.so": "playing the whispered summary to queue agents",
     "func_dialplan.so": "letting this checker see the dialplan",
@@ -70,6 +74,8 @@ def check_agents(settings: Settings) -> Iterator[Finding]:
             yield problem(f"agent {name}", str(err), "correct the call script; `parley chat` tries it")
             continue
         yield ok(f"agent {name}", f"flow {flow.name}, languages {', '.join(flow.languages)}")
+        for text in flow.warnings:
+            yield warning(f"agent {name}", text, f"`parley flow {agent.flow}` shows it again")
         if not agent.fallback_queue:
             yield warning(
                 f"agent {name}",

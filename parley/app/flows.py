@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
+
 from parley.app.resources import shipped
 from parley.app.settings import AgentSettings, Settings
+from parley.conversation.errors import FlowError
 from parley.conversation.flow.loader import Flow, find_flow, load_flow
+
+logger = logging.getLogger(__name__)
+
+
+def flow_place(settings: Settings | None, name: str) -> Path:
+    """Return where a flow lies: a path as it is, a name in the site's own folders first. Raises FlowError."""
+    path = Path(name)
+    if path.exists() and (path.is_dir() or path.suffix or len(path.parts) > 1):
+        return path
+    own = settings.flow_folders if settings else ()
+    return find_flow(name, [*own, shipped("flows")])
 
 
 def load_flow_named(settings: Settings | None, name: str) -> Flow:
-    """Load a flow by name or path, the site's own folders first. Raises FlowError."""
-    own = settings.flow_folders if settings else ()
-    return load_flow(find_flow(name, [*own, shipped("flows")]))
+    """Load a flow by name or path. Raises FlowError."""
+    return load_flow(flow_place(settings, name))
 
 
 def load_agent_flow(settings: Settings, agent: AgentSettings) -> Flow:
-    """Load the flow of an agent. Raises FlowError."""
-    return load_flow_named(settings, agent.flow)
+    """Load the flow of an agent. Raises FlowError, also for a language that the flow does not speak."""
+    flow = load_flow_named(settings, agent.flow)
+    if agent.language and agent.language not in flow.languages:
+        raise FlowError(
+            f"flow {flow.name} speaks {', '.join(flow.languages)}, not {agent.language!r}: correct `language`"
+        )
+    return flow
+
+
+def load_flows(settings: Settings) -> dict[str, Flow]:
+    """Load every agent's flow, by agent name; what an author should look at is logged. Raises FlowError."""
+    flows = {name: load_agent_flow(settings, agent) for name, agent in settings.agents.items()}
+    for flow in flows.values():
+        for text in flow.warnings:
+            logger.warning("call script", extra={"problem": text})
+    return flows

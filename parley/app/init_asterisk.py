@@ -5,14 +5,20 @@ Nothing of the PBX is touched: the admin copies the files and adds the lines.
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from yarl import URL
+
 from parley.app.resources import shipped
 
 SNIPPET_FOLDER = "asterisk-parley"
+DATA_FOLDER = "parley-data"
 PASSWORD_FILE = "ari.password"  # noqa: S105 (a file's name)
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class InitError(Exception):
@@ -59,6 +65,7 @@ def init_asterisk(folder: Path, choices: Choices, *, force: bool = False) -> Ini
     and `force` is off.
     """
     settings_file = folder / "parley.toml"
+    _check_choices(choices)
     if settings_file.exists() and not force:
         raise InitError(f"{settings_file} exists already: --force writes it anew, --folder chooses another place")
     snippets = folder / SNIPPET_FOLDER
@@ -69,9 +76,21 @@ def init_asterisk(folder: Path, choices: Choices, *, force: bool = False) -> Ini
     _write(snippets / "ari_parley.conf", _ari_user_text(choices, password), mode=0o640)
     subroutines = shipped("dialplans") / "asterisk" / "extensions_parley.conf"
     _write(snippets / "extensions_parley.conf", subroutines.read_text(encoding="utf-8"), mode=0o644)
-    steps = _install_steps(snippets, choices)
+    steps = _install_steps(snippets, folder / DATA_FOLDER, choices)
     _write(snippets / "STEPS.txt", _steps_text(steps), mode=0o644)
     return Initialised(settings_file, password_file, snippets, steps)
+
+
+def _check_choices(choices: Choices) -> None:
+    """Raise InitError for a name that a settings or configuration file could not hold."""
+    names = {"agent": choices.agent, "flow": choices.flow, "queue": choices.queue, "user": choices.ari_username}
+    for what, name in names.items():
+        if not _NAME.fullmatch(name):
+            raise InitError(f"{what} {name!r}: use letters, digits, - and _ only")
+    try:
+        URL(choices.ari_url)
+    except ValueError as err:
+        raise InitError(f"ARI address {choices.ari_url!r}: write it as http://127.0.0.1:8088/ari") from err
 
 
 def _kept_or_new_password(file: Path) -> str:
@@ -92,7 +111,7 @@ def _write(file: Path, text: str, mode: int) -> None:
 def _settings_text(choices: Choices) -> str:
     return f"""\
 # Parley's settings. Relative paths count from this folder; docs/operations.md lists every key.
-data_dir = "parley-data"
+data_dir = "{DATA_FOLDER}"
 
 [asterisk]
 url = "{choices.ari_url}"
@@ -120,33 +139,32 @@ password = {password}
 """
 
 
-def _install_steps(snippets: Path, choices: Choices) -> tuple[InstallStep, ...]:
+def _install_steps(snippets: Path, data_dir: Path, choices: Choices) -> tuple[InstallStep, ...]:
     config = "/etc/asterisk"
+    install = "install -o root -g asterisk -m 640"
     return (
+        InstallStep(
+            "the shell",
+            "Copy Parley's two files to Asterisk; nobody else may read them (`asterisk`: the group that it runs in):",
+            f"{install} {snippets / 'ari_parley.conf'} {config}/\n"
+            f"{install} {snippets / 'extensions_parley.conf'} {config}/",
+        ),
         InstallStep(
             f"{config}/http.conf",
             "ARI needs Asterisk's web server, on loopback. In [general] there must be:",
-            "enabled = yes\nbindaddr = 127.0.0.1\nbindport = 8088",
+            f"enabled = yes\nbindaddr = 127.0.0.1\nbindport = {URL(choices.ari_url).port}",
         ),
         InstallStep(
             f"{config}/ari.conf, [general]",
             "Switch ARI on, and let it tell Parley which call a leg belongs to and which number was dialled:",
             "enabled = yes\nchannelvars = CHANNEL(linkedid),CALLERID(dnid)",
         ),
-        InstallStep(
-            f"{config}/ari.conf",
-            f"Copy {snippets / 'ari_parley.conf'} to {config}/ (only Asterisk may read it), and add at the end:",
-            "#include ari_parley.conf",
-        ),
-        InstallStep(
-            f"{config}/extensions.conf",
-            f"Copy {snippets / 'extensions_parley.conf'} to {config}/, and add at the end:",
-            "#include extensions_parley.conf",
-        ),
+        InstallStep(f"{config}/ari.conf", "Add at the end:", "#include ari_parley.conf"),
+        InstallStep(f"{config}/extensions.conf", "Add at the end:", "#include extensions_parley.conf"),
         InstallStep(
             f"{config}/extensions.conf, [globals]",
-            "Name the queue that takes a caller whenever Parley cannot:",
-            f"PARLEY_NODES = parley\nPARLEY_QUEUE = {choices.queue}",
+            "Name the queue that takes a caller whenever Parley cannot, and the seconds after which it cannot:",
+            f"PARLEY_NODES = parley\nPARLEY_QUEUE = {choices.queue}\nPARLEY_TAKE_WITHIN = 10",
         ),
         InstallStep(
             f"{config}/extensions.conf, where your number arrives",
@@ -158,9 +176,15 @@ def _install_steps(snippets: Path, choices: Choices) -> tuple[InstallStep, ...]:
         ),
         InstallStep(
             f"{config}/queues.conf, [{choices.queue}]",
-            "Optional, so that queue agents hear Parley's whispered summary while the caller hears music; "
-            "for a member PJSIP/agent1:",
+            "Optional, so that queue agents hear Parley's whispered summary while the caller hears music: "
+            "instead of `member => PJSIP/agent1` write",
             "member => Local/agent1@parley-queue-agent/n,0,Agent One,PJSIP/agent1",
+        ),
+        InstallStep(
+            "the shell",
+            "For the same purpose, let Asterisk read the summaries (`parley`: the user that Parley runs as):",
+            f"install -d -o parley -g parley -m 711 {data_dir}\n"
+            f"install -d -o parley -g asterisk -m 2750 {data_dir / 'whispers'}",
         ),
         InstallStep(
             "the shell",

@@ -9,7 +9,6 @@ from prometheus_client.exposition import choose_encoder
 
 from audio_fork.stats import AudioStats
 from parley import __version__
-from parley.conversation.errors import EngineError
 from parley.conversation.record import CallEnd, CallStart, EndReason, Turn
 from parley.store import StoreError
 
@@ -114,9 +113,9 @@ class Metrics:
         self._ended.labels(end.reason.value).inc()
         self._active.dec()
 
-    def engine_failed(self, port: str, error: EngineError) -> None:
-        """Count a failed use of an engine; port: `recognizer`, `synthesizer` or `chat`."""
-        self._engine_errors.labels(port, error.code).inc()
+    def engine_failed(self, port: str, code: str) -> None:
+        """Count a failed use of an engine; port: `recognizer`, `synthesizer` or `chat`; code: of the EngineError."""
+        self._engine_errors.labels(port, code).inc()
 
     def worker_restarted(self) -> None:
         """Count a new start of the inference worker."""

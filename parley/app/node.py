@@ -8,30 +8,28 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import sys
-import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import NoReturn
 
 from ari_app.call_control import AriCallControl
 from parley.app.call_runner import Services
 from parley.app.clock import SystemClock
-from parley.app.flows import load_agent_flow
+from parley.app.data_lock import data_lock
+from parley.app.flows import load_flows
 from parley.app.health import Check, HealthServer
 from parley.app.metrics import Metrics
 from parley.app.observed_call_log import ObservedCallLog
+from parley.app.own_worker import check_engines, worker_channel
 from parley.app.prompt_warmer import warm_prompts
+from parley.app.readiness import started_checks, still_starting
 from parley.app.settings import Settings
 from parley.app.switchboard import Switchboard
 from parley.app.whispers import Whispers
 from parley.call_control import PbxUnavailable
-from parley.conversation.errors import EngineUnavailable
-from parley.inference.client import RemoteRecognizer, RemoteSynthesizer, open_channel
+from parley.inference.client import RemoteRecognizer, RemoteSynthesizer
 from parley.inference.speech_cache import CachedSynthesizer
-from parley.inference.worker_process import WorkerProcess
-from parley.store import Database, SqlCallLog, StoreError
+from parley.store import Database, SqlCallLog
 
 logger = logging.getLogger(__name__)
 
@@ -40,23 +38,33 @@ RETRY_S = 5.0
 """Between two attempts to reach a PBX that is not there yet (at boot, say)."""
 
 
-class NodeError(Exception):
-    """The node cannot start; the message says what to do."""
-
-
 async def serve(settings: Settings) -> None:
     """Serve calls until SIGTERM or SIGINT; then drain.
 
-    Raises SettingsError, FlowError, StoreError, CallControlError or NodeError when it cannot start.
+    Raises SettingsError, FlowError, StoreError, or CallControlError when it cannot start.
     """
+    stopping = _stop_signal()
+    serving = asyncio.Event()
+    running = asyncio.create_task(_run(settings, stopping, serving), name="node")
+    await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
+    if not serving.is_set():
+        # Told to stop while still starting: there is no call to wait for.
+        running.cancel()
+    await asyncio.wait([running])
+    stopping.cancel()
+    if not running.cancelled():
+        running.result()
+
+
+async def _run(settings: Settings, stopping: asyncio.Task[bool], serving: asyncio.Event) -> None:
+    """Start, serve until `stopping` is done, drain, stop; sets `serving` as soon as there may be calls."""
     try:
         async with asyncio.TaskGroup() as tasks, _started(settings, tasks) as (control, switchboard):
-            stopping = _stop_signal()
-            if not await _connect(control, stopping):
-                return
-            serving = tasks.create_task(switchboard.run(), name="switchboard")
+            await _connect(control)
+            serving.set()
+            board = tasks.create_task(switchboard.run(), name="switchboard")
             logger.info("serving calls", extra={"agents": sorted(settings.agents)})
-            await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([board, stopping], return_when=asyncio.FIRST_COMPLETED)
             await switchboard.drain(settings.limits.drain_s)
             await control.aclose()
     except ExceptionGroup as group:
@@ -66,18 +74,21 @@ async def serve(settings: Settings) -> None:
 @asynccontextmanager
 async def _started(settings: Settings, tasks: asyncio.TaskGroup) -> AsyncIterator[tuple[AriCallControl, Switchboard]]:
     """Start everything but the PBX connection; stop it in reverse on leaving."""
-    flows = {name: load_agent_flow(settings, agent) for name, agent in settings.agents.items()}
+    flows = load_flows(settings)
     asterisk = settings.asterisk
     password = asterisk.read_password()
     metrics = Metrics()
     clock = SystemClock()
     async with AsyncExitStack() as stack:
+        checks: dict[str, Check] = {"started": still_starting}
+        await _serve_health(settings, stack, metrics, checks)
+        stack.enter_context(data_lock(settings.data_dir))
         database = await Database.open(settings.database_url)
         stack.push_async_callback(database.aclose)
         sql_log = SqlCallLog(database)
         await _close_abandoned(sql_log, clock)
-        address = await _worker_address(settings, tasks, stack, metrics)
-        channel = await stack.enter_async_context(open_channel(address))
+        channel = await stack.enter_async_context(worker_channel(settings, tasks, metrics))
+        await check_engines(settings, flows, channel)
         synthesizer = CachedSynthesizer(RemoteSynthesizer(channel), settings.speech_cache_dir)
         control = AriCallControl(asterisk.url, asterisk.username, password, asterisk.application)
         stack.push_async_callback(control.aclose)
@@ -94,8 +105,8 @@ async def _started(settings: Settings, tasks: asyncio.TaskGroup) -> AsyncIterato
                 whispers=Whispers(settings.whispers_dir, synthesizer),
             )
         )
-        await _serve_health(settings, stack, metrics, switchboard, database)
         await warm_prompts(settings, flows, synthesizer)
+        checks |= started_checks(switchboard, database, channel)
         yield control, switchboard
 
 
@@ -106,49 +117,13 @@ async def _close_abandoned(log: SqlCallLog, clock: SystemClock) -> None:
         logger.warning("records of an earlier run closed", extra={"calls": len(abandoned)})
 
 
-async def _worker_address(settings: Settings, tasks: asyncio.TaskGroup, stack: AsyncExitStack, metrics: Metrics) -> str:
-    """Start our own worker, unless the settings name one, and return its address."""
-    if settings.worker.address:
-        return settings.worker.address
-    # A folder of its own, open to this user only; Unix socket paths must be short.
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="parley-"))
-    address = f"unix:{Path(folder) / 'worker.sock'}"
-    command = [
-        sys.executable,
-        "-m",
-        "parley.app.worker",
-        f"--address={address}",
-        "--child",
-        f"--log-level={settings.log.level}",
-        *(["--json-lines"] if settings.log.json_lines else []),
-    ]
-    worker = WorkerProcess(command, address)
-    running = tasks.create_task(worker.run(), name="worker")
-    stack.callback(running.cancel)
-    try:
-        await worker.wait_ready(WORKER_START_S)
-    except EngineUnavailable as err:
-        raise NodeError(f"{err}; its own log lines above say why") from err
-    return address
-
-
 async def _serve_health(
-    settings: Settings, stack: AsyncExitStack, metrics: Metrics, switchboard: Switchboard, database: Database
+    settings: Settings, stack: AsyncExitStack, metrics: Metrics, checks: Mapping[str, Check]
 ) -> None:
-    async def database_check() -> str:
-        try:
-            await database.check_writable()
-        except StoreError as err:
-            return str(err)
-        return ""
+    """Listen before anything else: a second node, started by mistake, must not get as far as the first one's records.
 
-    async def pbx_check() -> str:
-        return "" if switchboard.pbx_connected else "not connected to the PBX"
-
-    async def draining_check() -> str:
-        return "being stopped" if switchboard.draining else ""
-
-    checks: Mapping[str, Check] = {"pbx": pbx_check, "database": database_check, "draining": draining_check}
+    checks: may change later.
+    """
     health = HealthServer(settings.http.host, settings.http.port, checks=checks, metrics=metrics)
     await health.start()
     stack.push_async_callback(health.aclose)
@@ -163,20 +138,17 @@ def _stop_signal() -> asyncio.Task[bool]:
     return asyncio.create_task(stop.wait(), name="stop signal")
 
 
-async def _connect(control: AriCallControl, stopping: asyncio.Task[bool]) -> bool:
-    """Connect to the PBX, waiting for it if it is not there yet; False when we are told to stop meanwhile.
+async def _connect(control: AriCallControl) -> None:
+    """Connect to the PBX, waiting for it if it is not there yet.
 
     Raises PbxRefused at once: a wrong password does not become right by waiting.
     """
-    while not stopping.done():
+    while True:
         try:
-            await control.start()
+            return await control.start()
         except PbxUnavailable as err:
             logger.warning("the PBX is not there yet", extra={"problem": str(err), "retry_s": RETRY_S})
-            await asyncio.wait([stopping], timeout=RETRY_S)
-        else:
-            return True
-    return False
+            await asyncio.sleep(RETRY_S)
 
 
 def _raise_first(group: ExceptionGroup[Exception]) -> NoReturn:

@@ -56,6 +56,8 @@ class ObservedCallLog:
 
     async def noted(self, call_id: str, note: CallNote) -> None:
         """Record something else that happened."""
+        if note.kind == "engine_failed":
+            self._metrics.engine_failed(note.details.get("engine", ""), note.details.get("code", ""))
         logger.info("call note", extra={"kind": note.kind, "at_ms": note.at_ms, "pii_details": dict(note.details)})
         with self._recording():
             await self._inner.noted(call_id, note)

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 DEFAULT_FILE = Path("parley.toml")
+_PLAIN_PATH = re.compile(r"[0-9A-Za-z_./-]+")
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -74,6 +77,24 @@ class MediaSettings(Section):
     first_port: Port = 21000
     last_port: Port = 21998
     codec: Literal["ulaw", "alaw", "slin", "g722"] = "ulaw"
+
+    @field_validator("host")
+    @classmethod
+    def _is_one_address(cls, host: str) -> str:
+        """The PBX is told this address: a name or a wildcard would not do."""
+        try:
+            address = ip_address(host)
+        except ValueError as err:
+            raise ValueError("must be an IP address of this machine, for instance 127.0.0.1") from err
+        if address.is_unspecified:
+            raise ValueError("must be one address of this machine as the PBX reaches it, not all of them")
+        return host
+
+    @model_validator(mode="after")
+    def _has_ports(self) -> Self:
+        if self.first_port > self.last_port:
+            raise ValueError(f"first_port = {self.first_port} must not be above last_port = {self.last_port}")
+        return self
 
 
 class WorkerSettings(Section):
@@ -147,6 +168,24 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     limits: LimitSettings = LimitSettings()
     agents: dict[str, AgentSettings] = Field(default_factory=dict)
+
+    @field_validator("data_dir")
+    @classmethod
+    def _is_plain(cls, folder: Path) -> Path:
+        """The dialplan lets only these characters through to Asterisk's playback of whispered summaries."""
+        if not _PLAIN_PATH.fullmatch(str(folder)):
+            raise ValueError("may hold letters, digits and ./_- only: Asterisk must find the summaries in it")
+        return folder
+
+    @model_validator(mode="after")
+    def _has_a_port_per_call(self) -> Self:
+        ports = self.media.last_port - self.media.first_port + 1
+        if ports < self.limits.max_calls:
+            raise ValueError(
+                f"limits.max_calls = {self.limits.max_calls} calls need as many ports, [media] has {ports}: "
+                "widen first_port to last_port, or lower max_calls"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -241,7 +280,14 @@ def _explain(path: Path, problem: Any) -> str:
         return f"{path}: {key}: unknown key; {hint}"
     if problem["type"] == "missing":
         return f"{path}: {key}: missing; it must be set"
-    return f"{path}: {key} = {problem.get('input')!r}: {problem['msg'].removeprefix('Value error, ')}"
+    what = problem["msg"].removeprefix("Value error, ")
+    # A rule about several keys has the whole table as its input.
+    shown = "" if isinstance(problem.get("input"), dict) else f" = {_plain(problem.get('input'))!r}"
+    return f"{path}: {key}{shown}: {what}" if key else f"{path}: {what}"
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
 
 
 def _known_keys(location: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from parley.app.call_arguments import CallArguments, CallArgumentsError, parse_call_arguments
@@ -31,6 +32,8 @@ from parley.call_control import (
 
 logger = logging.getLogger(__name__)
 
+HAND_OVER_S = 10.0
+"""For handing the last calls to their queues; whoever is left then is taken by the PBX's dead-man timer."""
 GRACE_S = 1.0
 """For offers that are on their way while Asterisk is asked which legs are ours."""
 
@@ -66,7 +69,7 @@ class Switchboard:
         """Serve calls until the PBX adapter is closed. Cancelling: calls are cancelled with it."""
         async with asyncio.TaskGroup() as tasks:
             async for event in self._services.control.events():
-                await self._take(event, tasks)
+                self._take(event, tasks)
 
     async def drain(self, patience_s: float) -> None:
         """Take no more calls; let those that go on end by themselves, then hand the rest to their fallback queues."""
@@ -78,12 +81,15 @@ class Switchboard:
         except TimeoutError:
             for call in list(self._calls.values()):
                 call.drain()
-            await self._idle.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HAND_OVER_S):
+                    await self._idle.wait()
 
-    async def _take(self, event: CallEvent, tasks: asyncio.TaskGroup) -> None:
+    def _take(self, event: CallEvent, tasks: asyncio.TaskGroup) -> None:
+        """Take one event; never waits, so that no call's trouble delays another's."""
         match event:
             case LegOffered(leg=leg):
-                await self._offered(leg, tasks)
+                self._offered(leg, tasks)
             case DigitReceived(leg_id=leg_id, digit=digit) if leg_id in self._calls:
                 self._calls[leg_id].press(digit)
             case LegEnded(leg_id=leg_id, cause=cause) if leg_id in self._calls:
@@ -103,20 +109,24 @@ class Switchboard:
         self._pbx_connected = connected
         self._services.metrics.pbx_connected(connected)
 
-    async def _offered(self, leg: Leg, tasks: asyncio.TaskGroup) -> None:
+    def _offered(self, leg: Leg, tasks: asyncio.TaskGroup) -> None:
         """Take the call up, or send it on at once."""
-        limit = self._services.settings.limits.max_calls
+        settings = self._services.settings
         if self._draining:
-            return await self._refuse(leg, ParleyStatus.BUSY, "draining", "Parley is being stopped")
-        if len(self._calls) >= limit:
-            return await self._refuse(leg, ParleyStatus.BUSY, "overload", f"limits.max_calls = {limit} is reached")
-        try:
-            arguments = parse_call_arguments(leg.arguments, list(self._services.settings.agents))
-        except CallArgumentsError as err:
-            return await self._refuse(leg, ParleyStatus.FAILED, "arguments", str(err))
-        self._begin(leg, arguments, tasks)
+            refusal = (ParleyStatus.BUSY, "draining", "Parley is being stopped")
+        elif len(self._calls) >= settings.limits.max_calls:
+            refusal = (ParleyStatus.BUSY, "overload", f"limits.max_calls = {settings.limits.max_calls} is reached")
+        else:
+            try:
+                return self._begin(leg, parse_call_arguments(leg.arguments, list(settings.agents)), tasks)
+            except CallArgumentsError as err:
+                refusal = (ParleyStatus.FAILED, "arguments", str(err))
+        tasks.create_task(self._refuse(leg, *refusal), name="refusal")
 
     def _begin(self, leg: Leg, arguments: CallArguments, tasks: asyncio.TaskGroup) -> None:
+        if (earlier := self._calls.get(leg.id)) is not None:
+            # The leg left and came back while we were cut off from the PBX.
+            earlier.leg_gone(HangupCause.UNKNOWN)
         call = CallRunner(self._services, _new_call_id(), leg, arguments)
         self._calls[leg.id] = call
         self._idle.clear()
@@ -125,6 +135,8 @@ class Switchboard:
     async def _run(self, leg_id: LegId, call: CallRunner) -> None:
         try:
             await call.run()
+        except Exception:  # the call's outer task: the other calls go on
+            logger.exception("call could not be ended cleanly")
         finally:
             # The same leg may have come back from the dialplan while its last call was being recorded.
             if self._calls.get(leg_id) is call:

@@ -10,6 +10,7 @@ import logging
 import os
 import time
 import wave
+from contextlib import suppress
 from pathlib import Path
 
 from parley.conversation.errors import EngineError
@@ -48,10 +49,14 @@ class Whispers:
         return str(path.with_suffix("").absolute())
 
     def _store(self, path: Path, pcm: bytes) -> None:
-        self._folder.mkdir(mode=0o2750, parents=True, exist_ok=True)
-        self._remove_old()
+        if not self._folder.exists():
+            self._folder.mkdir(parents=True)
+            # The PBX's group reads them; where the admin made the folder, its owner and mode stand.
+            self._folder.chmod(0o2750)
+        self.remove_old()
         partial = path.with_suffix(".part")
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+        os.fchmod(descriptor, 0o640)
         with os.fdopen(descriptor, "wb") as file, wave.open(file, "wb") as out:
             out.setnchannels(1)
             out.setsampwidth(2)
@@ -59,8 +64,11 @@ class Whispers:
             out.writeframes(pcm)
         partial.rename(path)
 
-    def _remove_old(self) -> None:
+    def remove_old(self) -> None:
+        """Remove the summaries that nobody will play any more; also done with every new one."""
         oldest = time.time() - KEEP_S
-        for file in self._folder.glob("*.wav"):
-            if file.stat().st_mtime < oldest:
-                file.unlink(missing_ok=True)
+        for file in self._folder.glob("*.*"):
+            # Another transfer may remove it at the same moment.
+            with suppress(FileNotFoundError):
+                if file.stat().st_mtime < oldest:
+                    file.unlink()

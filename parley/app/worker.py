@@ -16,7 +16,7 @@ from parley.app.logs import configure_logging
 from parley.conversation.errors import EngineError, EngineMissing
 from parley.engines import catalogue
 from parley.inference.registry import Engines
-from parley.inference.server import serve
+from parley.inference.server import ignore_stop_signals, serve
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +34,10 @@ class WarmsUp(Protocol):
 
 
 def main() -> int:
-    """Serve until told to stop, or until the node that started us is gone."""
+    """Serve until told to stop; as a child, until the node that started us closes our standard input or is gone."""
     arguments = _arguments()
+    if arguments.child:
+        ignore_stop_signals()  # before models are loaded: `serve()` comes after that
     configure_logging(arguments.json_lines, arguments.log_level, False)
     engines = Engines(
         recognizers=_available(catalogue.recognizer, catalogue.RECOGNIZERS),
@@ -79,7 +81,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--log-level", default="INFO")
     parser.add_argument("--json-lines", action="store_true")
-    parser.add_argument("--child", action="store_true", help="end when standard input does")
+    parser.add_argument("--child", action="store_true", help="end when standard input does, not by signals")
     return parser.parse_args()
 
 

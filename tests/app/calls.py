@@ -54,14 +54,17 @@ class FakeNode:
 
 
 @asynccontextmanager
-async def running_node(folder: Path, flow: str, extra_settings: str = "") -> AsyncIterator[FakeNode]:
+async def running_node(
+    folder: Path, flow: str, extra_settings: str = "", log: FakeCallLog | None = None
+) -> AsyncIterator[FakeNode]:
     """Run a switchboard with one agent `reception` whose call script is `flow`."""
+    log = log or FakeCallLog()
     (folder / "flow.yaml").write_text(flow, encoding="utf-8")
     (folder / "parley.toml").write_text(
         extra_settings + '\n[agents.reception]\nflow = "flow.yaml"\nfallback_queue = "support"\n', encoding="utf-8"
     )
     settings = load_settings(folder / "parley.toml")
-    control, log, synthesizer = FakeCallControl(), FakeCallLog(), FakeSynthesizer(ms_per_word=20)
+    control, synthesizer = FakeCallControl(), FakeSynthesizer(ms_per_word=20)
     switchboard = Switchboard(
         Services(
             settings=settings,

@@ -76,8 +76,8 @@ def test_the_greeting_is_timed_apart_from_the_responses(metrics: Metrics) -> Non
 
 
 def test_faults_are_counted_by_their_stable_codes(metrics: Metrics) -> None:
-    metrics.engine_failed("recognizer", EngineTimeout("slow"))
-    metrics.engine_failed("synthesizer", EngineMissing("flite"))
+    metrics.engine_failed("recognizer", EngineTimeout.code)
+    metrics.engine_failed("synthesizer", EngineMissing.code)
     metrics.record_failed(StoreUnavailable("disk"))
     metrics.worker_restarted()
     assert value(metrics, "parley_engine_errors_total", port="recognizer", code="engine_timeout") == 1

@@ -44,6 +44,11 @@ def test_password_never_shows_in_the_settings_text(tmp_path: Path, monkeypatch: 
         ("[agents.a]\nflow = 'x'\nvoises = {}\n", "agents.a.voises: unknown key; did you mean 'voices'"),
         ("[http]\nport = 70000\n" + MINIMAL, "http.port = 70000"),
         ("= nonsense", "not valid TOML"),
+        ("[media]\nfirst_port = 200\nlast_port = 100\n" + MINIMAL, "media: first_port = 200 must not be above"),
+        ("[media]\nfirst_port = 2000\nlast_port = 2001\n" + MINIMAL, "max_calls = 20 calls need as many ports"),
+        ("[media]\nhost = '0.0.0.0'\n" + MINIMAL, "media.host = '0.0.0.0': must be one address"),
+        ("[media]\nhost = 'localhost'\n" + MINIMAL, "media.host = 'localhost': must be an IP address"),
+        ("data_dir = 'my data'\n" + MINIMAL, "data_dir = 'my data': may hold letters"),
     ],
 )
 def test_wrong_settings_name_the_key_and_the_fix(tmp_path: Path, text: str, complaint: str) -> None:

@@ -1,13 +1,15 @@
 """Calls through switchboard and call runner, with a PBX in memory and real RTP sockets."""
 
 import asyncio
+import socket
 from pathlib import Path
 
 import pytest
 
 from parley.call_control import HangupCause, LegGone, PbxRefused
-from parley.conversation.record import EndReason
+from parley.conversation.record import CallEnd, EndReason
 from tests.app.calls import running_node
+from tests.fakes.call_log import FakeCallLog
 
 GOODBYE = """
 flow: goodbye
@@ -174,16 +176,54 @@ async def test_refused_media_leg_sends_the_caller_on_unanswered(tmp_path: Path) 
 
 
 async def test_all_ports_taken_sends_the_caller_on(tmp_path: Path) -> None:
-    async with running_node(tmp_path, QUESTION, "[media]\nfirst_port = 24990\nlast_port = 24990\n") as node:
-        first = node.control.caller_arrives("agent=reception")
-        await node.until_answered(first.id)
-        second = node.control.caller_arrives("agent=reception")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        one_port = f"[media]\nfirst_port = {port}\nlast_port = {port}\n[limits]\nmax_calls = 1\n"
+        async with running_node(tmp_path, GOODBYE, one_port) as node:
+            leg = node.control.caller_arrives("agent=reception")
+            record = await node.until_gone(leg.id)
+    assert not record.answered_by_us
+    assert record.variables_set["PARLEY_STATUS"] == "FAILED"
+    assert record.variables_set["PARLEY_TRANSFER_TO"] == "support"
+
+
+async def test_failed_hand_over_is_not_recorded_as_a_transfer(tmp_path: Path) -> None:
+    async with running_node(tmp_path, PERSON) as node:
+        node.control.refuse("continue_in_dialplan", PbxRefused("no"))
+        node.control.caller_arrives("agent=reception")
         async with asyncio.timeout(5):
-            while not node.control.record(second.id).gone:
+            while node.log.end is None:
                 await asyncio.sleep(0.005)
-        assert node.control.record(second.id).variables_set["PARLEY_STATUS"] == "FAILED"
-        node.control.caller_hangs_up(first.id)
-        await node.until_gone(first.id)
+    assert node.log.end.transferred_to == ""
+
+
+class BrokenAtTheEnd(FakeCallLog):
+    """A call log with a bug of ours in it."""
+
+    async def call_ended(self, call_id: str, end: CallEnd) -> None:
+        raise ValueError("a bug")
+
+
+async def test_fault_in_one_call_leaves_the_others_and_the_node_alone(tmp_path: Path) -> None:
+    async with running_node(tmp_path, GOODBYE, log=BrokenAtTheEnd()) as node:
+        first = node.control.caller_arrives("agent=reception")
+        assert (await node.until_gone(first.id)).answered_by_us
+        second = node.control.caller_arrives("agent=reception")
+        assert (await node.until_gone(second.id)).answered_by_us
+
+
+async def test_leg_that_comes_back_gets_one_runner(tmp_path: Path) -> None:
+    async with running_node(tmp_path, QUESTION) as node:
+        leg = node.control.caller_arrives("agent=reception", leg_id="the-leg")
+        await node.until_answered(leg.id)
+        node.control.caller_arrives("agent=reception", leg_id="the-leg")
+        async with asyncio.timeout(5):
+            while node.log.end is None:
+                await asyncio.sleep(0.005)
+        assert node.log.end.reason is EndReason.CALLER_HUNG_UP
+        assert node.switchboard.active_calls == 1
+        node.control.caller_hangs_up(leg.id)
 
 
 async def test_recording_is_stereo_and_its_path_is_recorded(tmp_path: Path) -> None:
