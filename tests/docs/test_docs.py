@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from parley.app.call_results import ParleyStatus
-from parley.app.doctor import NEEDED_MODULES, USEFUL_MODULES
+from parley.app.doctor import NEEDED_MODULES, SUBROUTINE_MODULES, USEFUL_MODULES
 from parley.app.init_asterisk import Choices, init_asterisk
 from parley.app.metrics import Metrics
 from parley.app.settings import AgentSettings, Settings, load_settings
@@ -221,7 +221,9 @@ async def test_every_dialplan_example_loads_without_complaint_and_names_what_exi
 
 def test_install_lists_every_module_that_the_doctor_looks_for() -> None:
     listed = first_cells(section("install-asterisk.md", "Asterisk's modules"))
-    assert set(listed) == {*NEEDED_MODULES, *USEFUL_MODULES}
+    text = section("install-asterisk.md", "Asterisk's modules")
+    assert set(listed) == {*NEEDED_MODULES, *USEFUL_MODULES} - set(SUBROUTINE_MODULES) | {"app_stack.so"}
+    assert all(f"`{module}`" in text for module in SUBROUTINE_MODULES)
 
 
 def test_install_says_every_line_that_init_prints(tmp_path: Path) -> None:
