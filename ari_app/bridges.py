@@ -179,7 +179,7 @@ class LegBridges:
         try:
             await self._rest.delete_bridge(bridge_id)
         except CallControlError as err:
-            if not isinstance(err, AriRefused) or err.status != 404:
+            if not isinstance(err, AriRefused) or not err.not_found:
                 logger.warning("bridge not deleted", extra={"bridge_id": bridge_id, "code": err.code})
 
     @asynccontextmanager

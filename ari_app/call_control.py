@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from ari_app.dead_man import DeadManTimer
 from ari_app.errors import AriRefused
 from ari_app.event_queue import EventQueue
 from ari_app.events import AriEvent, Channel, StasisStart
+from ari_app.hand_over import RETRY_WAITS_S, HandOver
 from ari_app.legs import OWN_PREFIX, LegBook
 from ari_app.media_legs import MediaLegs, is_media_leg
 from ari_app.rest import DEADLINE_S, AriRest, AsteriskInfo
@@ -59,15 +60,13 @@ logger = logging.getLogger(__name__)
 
 DEAD_MAN_S = 10.0
 _FIRST_WITH_CAUSE_NUMBERS = 18
-_LEG_IS_GONE = {404, 409}
-"""HTTP statuses of requests about one channel: it does not exist; it is not in our application."""
 
 
 class AriCallControl:
     """The legs that one Asterisk hands to the Stasis application `application`.
 
     dead_man_s: how long a call outlives us in silence before Asterisk takes it back (extension T); 0 switches the
-    timer off. Log in with `start()`, close with `aclose()`.
+    timer off. retry_waits_s: before further attempts to send a leg away. Log in with `start()`, close with `aclose()`.
     """
 
     def __init__(
@@ -79,6 +78,7 @@ class AriCallControl:
         *,
         deadline_s: float = DEADLINE_S,
         dead_man_s: float = DEAD_MAN_S,
+        retry_waits_s: Sequence[float] = RETRY_WAITS_S,
         backoff: Backoff | None = None,
     ) -> None:
         self._application = checked_application(application)
@@ -87,7 +87,8 @@ class AriCallControl:
         self._events = EventQueue()
         self._media_legs = MediaLegs(self._rest, application, self._spawn, deadline_s)
         self._bridges = LegBridges(self._rest, application, self._media_legs, self._spawn)
-        self._dead_man = DeadManTimer(self._rest, dead_man_s, self._book.claimed)
+        self._dead_man = DeadManTimer(self._rest, dead_man_s, self._book)
+        self._hand_over = HandOver(self._rest, self._book, self._dead_man, self._spawn, retry_waits_s)
         self._connection = EventConnection(
             self._rest,
             application,
@@ -106,8 +107,8 @@ class AriCallControl:
     async def start(self) -> None:
         """Connect, and keep the connection from now on.
 
-        Raises PbxUnavailable when Asterisk cannot be reached and PbxRefused when it does not let us in; the message
-        says what to fix. Then `start` may be called again.
+        Raises PbxUnavailable when Asterisk cannot be reached, or has not loaded ARI (AriNotLoaded: it may be booting),
+        and PbxRefused when it does not let us in; the message says what to fix. Then `start` may be called again.
         """
         if self._runner is not None:
             raise InvalidRequest("the ARI adapter has been started before")
@@ -204,16 +205,18 @@ class AriCallControl:
         if isinstance(target, SipTarget):
             endpoint = f"PJSIP/{checked_sip_uri(target)}"
             with self._about(leg_id):
-                await self._rest.redirect(leg_id, endpoint)
+                await self._hand_over.redirect(leg_id, endpoint)
             return
         place = checked_place(target)
-        await self._let_go(
-            leg_id, {}, {"context": place.context, "extension": place.extension, "priority": place.priority}
-        )
+        to: dict[str, str | int] = {"context": place.context, "extension": place.extension, "priority": place.priority}
+        with self._about(leg_id):
+            await self._hand_over.let_go(leg_id, {}, to)
 
     async def continue_in_dialplan(self, leg_id: LegId, variables: Mapping[str, str]) -> None:
         """Set the variables, then let the dialplan go on behind Stasis()."""
-        await self._let_go(leg_id, checked_variables(variables), {})
+        checked = checked_variables(variables)
+        with self._about(leg_id):
+            await self._hand_over.let_go(leg_id, checked, {})
 
     async def hangup(
         self,
@@ -224,9 +227,7 @@ class AriCallControl:
         """Set the variables for extension `h`, then end the leg; the cause reaches the party's phone."""
         checked = checked_variables(variables or {})
         with self._about(leg_id):
-            await self._set_variables(leg_id, checked)
-            self._book.note_hangup(leg_id, cause)
-            await self._rest.hangup(leg_id, cause, self._cause_as_number)
+            await self._hand_over.hang_up(leg_id, cause, checked, self._cause_as_number)
 
     async def aclose(self) -> None:
         """Close the connection and end `events()`; may be called twice.
@@ -234,6 +235,7 @@ class AriCallControl:
         Legs stay as they are; those that nobody takes over are taken back by their dead-man timers.
         """
         await self._stop()
+        await self._dead_man.aclose()
         await self._rest.aclose()
         self._events.close()
 
@@ -289,12 +291,11 @@ class AriCallControl:
     def _take(self, event: AriEvent) -> None:
         """Take one ARI event; called by the reader, so it must not wait."""
         self._media_legs.apply(event)
-        if isinstance(event, StasisStart):
-            if is_media_leg(event.channel.id):
-                return
-            self._dead_man.rearm(LegId(event.channel.id))
-            self._spawn(self._dead_man.arm(LegId(event.channel.id)))
+        if isinstance(event, StasisStart) and is_media_leg(event.channel.id):
+            return
         self._publish(self._book.apply(event))
+        if isinstance(event, StasisStart):
+            self._spawn(self._dead_man.arm(LegId(event.channel.id)))
 
     def _publish(self, events: list[CallEvent]) -> None:
         for event in events:
@@ -322,36 +323,28 @@ class AriCallControl:
 
     @contextmanager
     def _about(self, leg_id: LegId) -> Iterator[Leg]:
-        """Check that the leg is in the book, and turn Asterisk's ways of saying "gone" into LegGone."""
+        """Check that the leg is in the book, and turn Asterisk's ways of saying "gone" into LegGone.
+
+        The leg is claimed, unless it was not before and the command fails.
+        """
         self._require_started()
         leg = self._book.get(leg_id)
         if leg is None:
             raise LegGone("the leg has ended or left, or was never here")
+        was_claimed = self._book.is_claimed(leg_id)
         self._book.claim(leg_id)
         try:
             yield leg
-        except AriRefused as err:
-            if err.status in _LEG_IS_GONE:
+        except BaseException as err:
+            if not was_claimed:
+                self._book.release(leg_id)
+            if isinstance(err, AriRefused) and _means_gone(err, leg):
                 raise LegGone(f"leg {leg_id} has just ended or left") from err
             raise
 
     def _require_started(self) -> None:
         if self._tasks is None:
             raise PbxUnavailable("the ARI adapter is not started, or closed")
-
-    async def _let_go(self, leg_id: LegId, variables: Mapping[str, str], place: Mapping[str, str | int]) -> None:
-        with self._about(leg_id):
-            try:
-                await self._dead_man.disarm(leg_id)
-                await self._set_variables(leg_id, variables)
-                await self._rest.continue_in_dialplan(leg_id, **place)
-            except CallControlError:
-                self._dead_man.rearm(leg_id)
-                raise
-
-    async def _set_variables(self, leg_id: LegId, variables: Mapping[str, str]) -> None:
-        for name, value in variables.items():
-            await self._rest.set_variable(leg_id, name, value)
 
     async def _hang_up_quietly(self, leg_id: LegId) -> None:
         """End a leg whose originate request was given up, in case Asterisk has made it after all."""
@@ -364,6 +357,12 @@ class AriCallControl:
 def _require_two(leg_id: LegId, other_id: LegId) -> None:
     if leg_id == other_id:
         raise InvalidRequest("a leg cannot be joined with itself")
+
+
+def _means_gone(err: AriRefused, leg: Leg) -> bool:
+    """Tell whether a refusal means that the leg is gone; one that still rings is not in Stasis, but not gone."""
+    still_rings = leg.direction is Direction.OUTBOUND and leg.state is not LegState.ANSWERED
+    return err.not_found if still_rings else err.leg_is_gone
 
 
 def _leg_to_originate(leg_id: LegId, request: OriginateRequest) -> Leg:

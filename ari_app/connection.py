@@ -13,6 +13,7 @@ from typing import NoReturn
 import aiohttp
 
 from ari_app.backoff import Backoff
+from ari_app.errors import AriNotLoaded, AriRefused
 from ari_app.events import ApplicationReplaced, AriEvent, MalformedEvent, parse_event
 from ari_app.rest import AriRest, AsteriskInfo
 from parley.call_control import CallControlError
@@ -54,10 +55,18 @@ class EventConnection:
         """Messages that were no ARI events."""
 
     async def open(self) -> None:
-        """Log in and connect; raises PbxUnavailable or PbxRefused with what to fix."""
-        info = await self._rest.asterisk_info()
-        self._socket = await self._rest.connect_events(self._application)
-        await self._on_connected(info)
+        """Log in and connect; raises PbxUnavailable (AriNotLoaded) or PbxRefused with what to fix."""
+        try:
+            info = await self._rest.asterisk_info()
+            self._socket = await self._rest.connect_events(self._application)
+            await self._on_connected(info)
+        except AriRefused as err:
+            if not err.not_found:
+                raise
+            # Asterisk loads ARI's resources one by one; until then ARI itself answers that there is no such thing.
+            raise AriNotLoaded(
+                f"ARI lacks a part: unless Asterisk is still starting, load all res_ari_*.so modules ({err})"
+            ) from err
         logger.info("connected to Asterisk", extra={"version": info.version, "application": self._application})
 
     async def run(self) -> NoReturn:

@@ -1,67 +1,105 @@
 """The dead-man timer: Asterisk takes a call away from us when we stop working.
 
-Every channel in our hands carries TIMEOUT(absolute), which `run` renews. When this process dies or hangs, the channel
-leaves Stasis within the timer's length for extension T of its context (dialplans/asterisk/extensions_parley.conf),
-with no help from us. `call_control` owns one.
+Every channel that somebody here takes care of carries TIMEOUT(absolute), which `run` renews. When this process dies or
+hangs, or gives a leg up, the channel leaves Stasis within the timer's length for extension T of its context
+(dialplans/asterisk/extensions_parley.conf), with no help from us. `call_control` owns one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
 from typing import NoReturn
+from weakref import WeakValueDictionary
 
+from ari_app.errors import AriRefused
+from ari_app.legs import LegBook
 from ari_app.rest import AriRest
 from parley.call_control import CallControlError, LegId
 
 logger = logging.getLogger(__name__)
 
+MOST_AT_ONCE = 16
+"""Requests under way; the rest of the HTTP client's connections is left to commands."""
+
 _TIMER = "TIMEOUT(absolute)"
 _RENEWALS_PER_LENGTH = 3
+_DEADLINES_PER_LENGTH = 5
+"""A renewal that stalls is given up in time for the next one, and so is a whole round of stalling ones."""
 
 
 class DeadManTimer:
     """The timers of all legs. A length of 0 switches them off."""
 
-    def __init__(self, rest: AriRest, length_s: float, legs: Callable[[], Iterable[LegId]]) -> None:
+    def __init__(self, rest: AriRest, length_s: float, book: LegBook) -> None:
         self._rest = rest
         self._length_s = length_s
-        self._legs = legs
-        self._disarmed: set[LegId] = set()
-        self._one_at_a_time = asyncio.Lock()
+        self._book = book
+        self._given_up: set[LegId] = set()
+        """Legs whose timers are to be started a last time, until Asterisk has confirmed it."""
+        self._slots = asyncio.Semaphore(MOST_AT_ONCE)
+        self._locks: WeakValueDictionary[LegId, asyncio.Lock] = WeakValueDictionary()
+        """Held while a request about the leg's timer is under way: a renewal must not overtake `disarm`."""
 
     async def run(self) -> NoReturn:
-        """Renew the timers of all legs, for ever."""
+        """Renew the timers of all claimed legs, for ever, at fixed points of time."""
+        loop = asyncio.get_running_loop()
+        due_s = loop.time()
         while True:
-            if self._length_s:
-                self._disarmed.intersection_update(self._legs())
-                for leg_id in list(self._legs()):
-                    await self.arm(leg_id)
-            await asyncio.sleep(self._length_s / _RENEWALS_PER_LENGTH or 3600)
+            await self._arm_all({*self._book.claimed(), *self._given_up})
+            due_s = max(due_s + (self._length_s / _RENEWALS_PER_LENGTH or 3600.0), loop.time())
+            await asyncio.sleep(due_s - loop.time())
 
     async def arm(self, leg_id: LegId) -> None:
-        """Start or renew one leg's timer, unless it is disarmed. A leg that is gone is no error."""
-        async with self._one_at_a_time:
-            if not self._length_s or leg_id in self._disarmed:
-                return
-            await self._set(leg_id, f"{self._length_s:g}")
-
-    async def disarm(self, leg_id: LegId) -> None:
-        """Stop one leg's timer before the leg leaves: it would end the call in the middle of the dialplan."""
+        """Start or renew one leg's timer, if the leg is claimed or given up. A leg that is gone is no error."""
         if not self._length_s:
             return
-        self._disarmed.add(leg_id)
-        # Behind a renewal that is under way: it must not come after this one.
-        async with self._one_at_a_time:
+        async with self._slots:
+            if self._is_wanted(leg_id):
+                async with self._lock(leg_id):
+                    # Asked again: `disarm` may have held the lock.
+                    if self._is_wanted(leg_id):
+                        await self._renew(leg_id)
+
+    async def disarm(self, leg_id: LegId) -> None:
+        """Stop one leg's timer before the leg leaves: it would end the call in the middle of the dialplan.
+
+        The leg must have been released in the book, else the next renewal starts the timer again. Raises as REST does.
+        """
+        if not self._length_s:
+            return
+        self._given_up.discard(leg_id)
+        async with self._lock(leg_id):
             await self._rest.set_variable(leg_id, _TIMER, "0")
 
-    def rearm(self, leg_id: LegId) -> None:
-        """Let the renewals go on for a leg that has come back, or could not leave after all."""
-        self._disarmed.discard(leg_id)
+    def give_up(self, leg_id: LegId) -> None:
+        """Let `arm`, `run` or `aclose` start the timer a last time, for a leg that has been released in the book."""
+        if self._length_s:
+            self._given_up.add(leg_id)
 
-    async def _set(self, leg_id: LegId, value: str) -> None:
+    async def aclose(self) -> None:
+        """Try once more to start the timers of the legs that were given up; `run` must have ended."""
+        await self._arm_all(set(self._given_up))
+
+    async def _arm_all(self, leg_ids: set[LegId]) -> None:
+        async with asyncio.TaskGroup() as renewals:
+            for leg_id in leg_ids:
+                renewals.create_task(self.arm(leg_id))
+
+    def _is_wanted(self, leg_id: LegId) -> bool:
+        return leg_id in self._given_up or self._book.is_claimed(leg_id)
+
+    def _lock(self, leg_id: LegId) -> asyncio.Lock:
+        """Return the leg's lock, which exists for as long as somebody uses it."""
+        return self._locks.setdefault(leg_id, asyncio.Lock())
+
+    async def _renew(self, leg_id: LegId) -> None:
         try:
-            await self._rest.set_variable(leg_id, _TIMER, value)
-        except CallControlError as err:
-            logger.debug("dead-man timer not renewed", extra={"leg_id": leg_id, "code": err.code})
+            async with asyncio.timeout(self._length_s / _DEADLINES_PER_LENGTH):
+                await self._rest.set_variable(leg_id, _TIMER, f"{self._length_s:g}")
+        except (CallControlError, TimeoutError) as err:
+            code = err.code if isinstance(err, CallControlError) else "timeout"
+            logger.debug("dead-man timer not renewed", extra={"leg_id": leg_id, "code": code})
+            if not isinstance(err, AriRefused) or not err.leg_is_gone:
+                return
+        self._given_up.discard(leg_id)

@@ -1,14 +1,20 @@
-"""Refusals of ARI, as members of the call-control error family.
+"""What ARI answers when it does not do what was asked, as members of the call-control error family.
 
     PbxRefused
     └── AriRefused      ARI answered with a 4xx or 5xx status; `status` says which
+    PbxUnavailable
+    └── AriNotLoaded    Asterisk's web server answers, ARI (or a part of it) does not: still loading, or not configured
 
 Everything else leaves this package as one of `parley.call_control.errors`.
 """
 
 from __future__ import annotations
 
-from parley.call_control import PbxRefused
+from parley.call_control import PbxRefused, PbxUnavailable
+
+_NOT_FOUND = 404
+_LEG_IS_GONE = {_NOT_FOUND, 409, 412}
+"""Of requests about one channel: it does not exist, is not in our application, is in a state that allows nothing."""
 
 
 class AriRefused(PbxRefused):
@@ -20,3 +26,19 @@ class AriRefused(PbxRefused):
         super().__init__(message)
         self.status = status
         """HTTP status: 400 bad argument, 404 unknown, 409 not in our application, 412 or 422 wrong state."""
+
+    @property
+    def not_found(self) -> bool:
+        """Whether what the request names does not exist."""
+        return self.status == _NOT_FOUND
+
+    @property
+    def leg_is_gone(self) -> bool:
+        """Whether this says, of a request about a channel that was in Stasis, that it no longer is."""
+        return self.status in _LEG_IS_GONE
+
+
+class AriNotLoaded(PbxUnavailable):
+    """There is a web server but no ARI: for a moment while Asterisk boots, for ever where it is not configured."""
+
+    code = "ari_not_loaded"

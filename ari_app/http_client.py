@@ -22,8 +22,8 @@ from parley.call_control import InvalidRequest, PbxUnavailable
 
 _KEEP_ALIVE_S = 5.0
 """Shorter than Asterisk's own 15 s: a POST must not meet a connection that the other side is closing."""
-_CONNECTIONS = 20
-"""At the same time; Asterisk's http.conf allows 100 for everybody (`sessionlimit`)."""
+_CONNECTIONS = 32
+"""At the same time: commands, and up to 16 renewals. Asterisk's http.conf allows 100 for everybody (`sessionlimit`)."""
 _HEARTBEAT_S = 10.0
 
 T = TypeVar("T")
@@ -55,8 +55,8 @@ class AriHttp:
     ) -> T:
         """Do one request and return what `read` makes of the decoded answer (None when there is no body).
 
-        Raises AriRefused for a refusal, PbxRefused when the other side is no usable ARI (wrong password, ARI switched
-        off, an answer that `read` cannot read), PbxUnavailable when nobody answers in time.
+        Raises AriRefused for a refusal, PbxRefused when the other side is no usable ARI (wrong password, an answer
+        that `read` cannot read), AriNotLoaded when it has no ARI, PbxUnavailable when nobody answers in time.
         """
         what = f"{method} /{'/'.join(path)}"
         try:

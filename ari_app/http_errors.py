@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from ari_app.errors import AriRefused
+from ari_app.errors import AriNotLoaded, AriRefused
 from parley.call_control import CallControlError, PbxRefused, PbxUnavailable
 from parley.call_control.validation import without_control_characters
 
@@ -62,9 +62,10 @@ def unexpected_answer(what: str, base: URL) -> CallControlError:
 
 def _not_ari(status: int, base: URL) -> CallControlError:
     if status == 404:
-        return PbxRefused(
-            f"there is a web server at {base.host}:{base.port} but no ARI under {base.path}: load res_ari.so and the "
-            "res_ari_*.so modules, set enabled = yes in ari.conf, and compare the path with `prefix` in http.conf"
+        return AriNotLoaded(
+            f"there is a web server at {base.host}:{base.port} but no ARI under {base.path}: unless Asterisk is still "
+            "starting, load res_ari.so and the res_ari_*.so modules, set enabled = yes in ari.conf, and compare the "
+            "path with `prefix` in http.conf"
         )
     return PbxRefused(f"{base.host}:{base.port} answers (HTTP {status}) but does not speak ARI: correct the address")
 

@@ -50,7 +50,9 @@ class _Entry:
     in_stasis: bool
     """False for a leg that we originated, until it answers."""
     claimed: bool = True
-    """False for a leg that an earlier process left, until somebody commands it."""
+    """Somebody takes care of the leg. Not so when an earlier process left it, or when sending it away failed."""
+    told: bool = True
+    """False for a leg that an earlier process left: nobody here was offered it, or has commanded it yet."""
     rang: bool = False
     our_cause: HangupCause | None = None
     """What `hangup` was asked for."""
@@ -80,9 +82,20 @@ class LegBook:
         """Return the legs in Stasis that somebody here takes care of; the others may run into their timers."""
         return [leg_id for leg_id, entry in self._entries.items() if entry.in_stasis and entry.claimed]
 
+    def is_claimed(self, leg_id: LegId) -> bool:
+        """Tell whether `claimed` holds the leg."""
+        entry = self._entries.get(leg_id)
+        return entry is not None and entry.in_stasis and entry.claimed
+
     def claim(self, leg_id: LegId) -> None:
         """Note that somebody takes care of the leg from now on."""
-        self._entries[leg_id].claimed = True
+        entry = self._entries[leg_id]
+        entry.claimed = entry.told = True
+
+    def release(self, leg_id: LegId) -> None:
+        """Note that nobody takes care of the leg any more; it may be gone already."""
+        if leg_id in self._entries:
+            self._entries[leg_id].claimed = False
 
     def expect(self, leg: Leg) -> None:
         """Enter a leg that we are about to originate."""
@@ -136,9 +149,8 @@ class LegBook:
             if entry is None:
                 direction = Direction.OUTBOUND if leg_id.startswith(OWN_PREFIX) else Direction.INBOUND
                 leg = _leg_of(channel, _arguments_of(channel), direction)
-                self._entries[leg_id] = _Entry(leg, in_stasis=True, claimed=False)
+                self._entries[leg_id] = _Entry(leg, in_stasis=True, claimed=False, told=False)
             elif channel.state == "Up" and channel.app_name == "Stasis" and entry.leg.state is not LegState.ANSWERED:
-                entry.in_stasis = True
                 events += self._answered(entry)
         return events
 
@@ -146,10 +158,12 @@ class LegBook:
         leg_id = LegId(channel.id)
         entry = self._entries.get(leg_id)
         if entry is not None and not entry.in_stasis:
-            entry.in_stasis = True
             return self._answered(entry)
         leg = _leg_of(channel, arguments, Direction.INBOUND)
         self._entries[leg_id] = _Entry(leg, in_stasis=True)
+        if entry is not None and entry.told:
+            # It was away and has come back while we were not connected: whoever serves it must stop first.
+            return [LegLeft(leg_id), LegOffered(leg)]
         return [LegOffered(leg)]
 
     def _changed(self, channel: Channel) -> list[CallEvent]:
@@ -164,6 +178,8 @@ class LegBook:
         return []
 
     def _answered(self, entry: _Entry) -> list[CallEvent]:
+        if not entry.in_stasis:
+            entry.in_stasis = entry.claimed = True
         entry.leg = replace(entry.leg, state=LegState.ANSWERED)
         return [LegAnswered(entry.leg)]
 

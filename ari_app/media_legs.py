@@ -121,7 +121,7 @@ class MediaLegs:
         try:
             await self._rest.hangup(channel_id)
         except CallControlError as err:
-            if not isinstance(err, AriRefused) or err.status != 404:
+            if not isinstance(err, AriRefused) or not err.not_found:
                 logger.warning("media leg not deleted", extra={"channel_id": channel_id, "code": err.code})
 
     async def party_of(self, channel_id: str) -> LegId:

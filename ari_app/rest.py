@@ -89,7 +89,7 @@ class AriRest:
         try:
             return await self._http.request("GET", ["asterisk", "modules", name], _read_module)
         except AriRefused as err:
-            if err.status == 404:
+            if err.not_found:
                 return None
             raise
 

@@ -47,11 +47,16 @@ class AriServer:
     media_enters_stasis: bool = True
     sockets: list[web.WebSocketResponse] = field(default_factory=list)
     _replies: list[tuple[re.Pattern[str], int, Any]] = field(default_factory=list)
+    _replies_once: list[tuple[re.Pattern[str], int, Any]] = field(default_factory=list)
     _stalls: list[tuple[re.Pattern[str], asyncio.Event]] = field(default_factory=list)
 
     def reply(self, pattern: str, status: int, answer: Any = None) -> None:
         """Answer requests that match `METHOD /path` with this status, from now on."""
         self._replies.insert(0, (re.compile(pattern), status, answer))
+
+    def reply_once(self, pattern: str, status: int, answer: Any = None) -> None:
+        """Answer the next request that matches with this status; several are used up in the order of the calls."""
+        self._replies_once.append((re.compile(pattern), status, answer))
 
     def stall(self, pattern: str) -> asyncio.Event:
         """Let matching requests wait until the event is set."""
@@ -99,6 +104,10 @@ class AriServer:
         for pattern, go_on in self._stalls:
             if pattern.fullmatch(str(asked)):
                 await go_on.wait()
+        for reply in self._replies_once:
+            if reply[0].fullmatch(str(asked)):
+                self._replies_once.remove(reply)
+                return _response(*reply[1:])
         for pattern, status, answer in self._replies:
             if pattern.fullmatch(str(asked)):
                 return _response(status, answer)

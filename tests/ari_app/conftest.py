@@ -10,9 +10,18 @@ import pytest
 from ari_app import AriCallControl
 from ari_app.backoff import Backoff
 from tests.ari_app.ari_server import PASSWORD, USERNAME, AriServer, ari_server
-from tests.contract.benches import EventLog
+from tests.contract.benches import EventLog, until
 
 Connect = Callable[..., AriCallControl]
+
+
+async def asked(ari: AriServer, pattern: str, count: int = 1) -> bool:
+    """Wait until the server has been asked this so many times."""
+
+    async def now() -> bool:
+        return len(ari.asked(pattern)) >= count
+
+    return await until(now)
 
 
 @pytest.fixture
@@ -23,7 +32,7 @@ async def ari() -> AsyncIterator[AriServer]:
 
 @pytest.fixture
 async def connect(ari: AriServer) -> AsyncIterator[Connect]:
-    """Make adapters that reconnect at once; all are closed at the end."""
+    """Make adapters that reconnect and retry at once; all are closed at the end."""
     made: list[AriCallControl] = []
 
     def make(*, password: str = PASSWORD, deadline_s: float = 2.0, dead_man_s: float = 0.0) -> AriCallControl:
@@ -33,6 +42,7 @@ async def connect(ari: AriServer) -> AsyncIterator[Connect]:
             password,
             deadline_s=deadline_s,
             dead_man_s=dead_man_s,
+            retry_waits_s=(0.0, 0.0),
             backoff=Backoff(first_s=0.001, cap_s=0.001),
         )
         made.append(control)

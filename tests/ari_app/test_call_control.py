@@ -23,7 +23,7 @@ from parley.call_control import (
     SipTarget,
 )
 from tests.ari_app.ari_server import AriServer
-from tests.ari_app.conftest import Connect
+from tests.ari_app.conftest import Connect, asked
 from tests.contract.benches import EventLog, until
 
 LEG = LegId("1.1")
@@ -36,15 +36,6 @@ BRIDGE = r"/bridges/parley-bridge\.parley\.[0-9a-f]+"
 async def leg(ari: AriServer, log: EventLog) -> LegId:
     await ari.offer(LEG, "agent=reception")
     return (await log.next(LegOffered)).leg.id
-
-
-async def asked(ari: AriServer, pattern: str, count: int = 1) -> bool:
-    """Wait until the server has been asked this so many times."""
-
-    async def now() -> bool:
-        return len(ari.asked(pattern)) >= count
-
-    return await until(now)
 
 
 async def test_audio_is_attached_by_media_leg_and_bridge(ari: AriServer, control: AriCallControl, leg: LegId) -> None:
@@ -176,7 +167,7 @@ async def test_asterisk_that_does_not_report_its_rtp_port_is_asked_for_it(
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(404, LegGone), (409, LegGone), (412, PbxRefused), (500, PbxRefused), (503, PbxUnavailable)]
+    ("status", "error"), [(404, LegGone), (409, LegGone), (412, LegGone), (500, PbxRefused), (503, PbxUnavailable)]
 )
 async def test_refusals_of_a_command_have_their_own_errors(
     ari: AriServer, control: AriCallControl, leg: LegId, status: int, error: type[Exception]
@@ -185,6 +176,16 @@ async def test_refusals_of_a_command_have_their_own_errors(
     for command in (control.answer(leg), control.ring(leg), control.send_dtmf(leg, "1"), control.hold(leg, True)):
         with pytest.raises(error):
             await command
+
+
+@pytest.mark.parametrize(("status", "error"), [(404, LegGone), (409, PbxRefused), (412, PbxRefused)])
+async def test_leg_that_still_rings_is_not_gone_because_a_command_comes_too_early(
+    ari: AriServer, control: AriCallControl, status: int, error: type[Exception]
+) -> None:
+    leg_id = await control.originate(OriginateRequest("PJSIP/agent1"))
+    ari.reply(f"POST /channels/{leg_id}/.*", status, {"message": "Channel in invalid state"})
+    with pytest.raises(error):
+        await control.send_dtmf(leg_id, "1")
 
 
 async def test_request_without_answer_ends_at_the_deadline(ari: AriServer, connect: Connect) -> None:
@@ -284,13 +285,13 @@ async def test_leg_cannot_be_joined_with_itself(control: AriCallControl, leg: Le
 async def test_dead_man_timer_is_armed_on_offer_renewed_and_cleared_before_the_leg_leaves(
     ari: AriServer, connect: Connect
 ) -> None:
-    control = connect(dead_man_s=0.03)
+    control = connect(dead_man_s=0.3)
     await control.start()
     await ari.offer(LEG)
     assert await asked(ari, "POST /channels/1.1/variable", count=3)
     await control.continue_in_dialplan(LEG, {})
     set_to = [request.body["value"] for request in ari.asked("POST /channels/1.1/variable")]
-    assert set(set_to[:-1]) == {"0.03"}
+    assert set(set_to[:-1]) == {"0.3"}
     assert set_to[-1] == "0"
     assert str(ari.requests[-1]) == "POST /channels/1.1/continue"
 

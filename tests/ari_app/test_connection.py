@@ -6,13 +6,14 @@ import socket
 
 import pytest
 
-from ari_app import AriCallControl, AriRest
+from ari_app import AriCallControl, AriNotLoaded, AriRest
 from parley.call_control import (
     HangupCause,
     InvalidRequest,
     LegAnswered,
     LegEnded,
     LegId,
+    LegLeft,
     LegOffered,
     PbxConnected,
     PbxLost,
@@ -55,7 +56,8 @@ async def test_start_can_be_tried_again(ari: AriServer, connect: Connect) -> Non
 @pytest.mark.parametrize(
     ("status", "answer", "error", "hint"),
     [
-        (404, NOT_ARI, PbxRefused, r"res_ari\.so"),
+        (404, NOT_ARI, AriNotLoaded, r"res_ari\.so"),
+        (404, {"message": "Resource not found"}, AriNotLoaded, r"res_ari_\*\.so"),
         (403, {"message": "Forbidden"}, PbxRefused, "read_only = no"),
         (200, NOT_ARI, PbxRefused, "does not speak ARI"),
         (200, {"other": 1}, PbxRefused, "as ARI does"),
@@ -70,6 +72,16 @@ async def test_other_side_that_is_no_usable_ari_is_named(
     ari.reply("GET /asterisk/info", status, answer)
     with pytest.raises(error, match=hint):
         await connect().start()
+
+
+async def test_part_of_ari_that_is_not_loaded_yet_can_be_waited_for(ari: AriServer, connect: Connect) -> None:
+    control = connect()
+    ari.reply("GET /bridges", 404, {"message": "Resource not found"})
+    with pytest.raises(PbxUnavailable, match="still starting") as unavailable:
+        await control.start()
+    assert unavailable.value.retryable
+    ari.reply("GET /bridges", 200, [])
+    await control.start()
 
 
 async def test_nobody_there_names_http_conf() -> None:
@@ -113,6 +125,20 @@ async def test_lost_connection_is_told_and_found_again(ari: AriServer, log: Even
     await log.next(PbxConnected)
     await ari.offer("1.1")
     assert (await log.next(LegOffered)).leg.id == "1.1"
+
+
+async def test_leg_that_left_and_came_back_during_the_outage_leaves_before_it_is_offered_again(
+    ari: AriServer, control: AriCallControl, log: EventLog
+) -> None:
+    await ari.offer("1.1")
+    await log.next(LegOffered)
+    await ari.sockets[-1].close()
+    await log.next(PbxLost)
+    await log.next(PbxConnected)
+    await ari.offer("1.1", state="Up")
+    assert (await log.next(LegOffered)).leg.id == "1.1"
+    told = log.about(LegId("1.1"), [LegOffered, LegLeft, LegEnded])
+    assert [type(event) for event in told] == [LegOffered, LegLeft, LegOffered]
 
 
 async def test_reconnecting_goes_on_after_failures(ari: AriServer, log: EventLog) -> None:

@@ -146,6 +146,34 @@ def test_leg_that_returns_from_the_dialplan_is_offered_again_as_answered() -> No
     assert book.claimed() == [LegId("1.1")]
 
 
+def test_leg_that_is_offered_twice_has_left_in_between() -> None:
+    book = LegBook()
+    start = StasisStart(Channel("1.1", state="Up"), ())
+    assert kinds(told(book, [start, start])) == ["LegOffered", "LegLeft", "LegOffered"]
+
+
+def test_released_leg_is_renewed_no_more_until_it_is_claimed_or_offered_again() -> None:
+    book = LegBook()
+    start = StasisStart(Channel("1.1", state="Up"), ())
+    told(book, [start])
+    book.release(LegId("1.1"))
+    assert book.claimed() == []
+    assert not book.is_claimed(LegId("1.1"))
+    book.claim(LegId("1.1"))
+    assert book.is_claimed(LegId("1.1"))
+    book.release(LegId("1.1"))
+    assert kinds(told(book, [start])) == ["LegLeft", "LegOffered"]
+    assert book.claimed() == [LegId("1.1")]
+
+
+def test_release_before_the_answer_does_not_outlast_it() -> None:
+    book = LegBook()
+    expected(book, "parley-leg.o1")
+    book.release(LegId("parley-leg.o1"))
+    told(book, captured_events("outbound_answered")[:3])
+    assert book.claimed() == [LegId("parley-leg.o1")]
+
+
 class TestReconcile:
     """After a time without events the book agrees with Asterisk, and nothing is told twice."""
 
@@ -187,6 +215,19 @@ class TestReconcile:
         assert (leg.arguments, leg.state) == (("agent=reception", "x=1"), LegState.ANSWERED)
         assert leg.direction is Direction.INBOUND
         assert told(book, [StasisEnd("1.1")]) == [LegLeft(LegId("1.1"))]
+
+    def test_offer_of_a_leg_that_was_taken_over_in_silence_is_its_first(self) -> None:
+        book = LegBook()
+        channel = Channel("1.1", state="Up", app_name="Stasis", app_data="parley")
+        book.reconcile([channel], {"1.1"}, [])
+        assert kinds(told(book, [StasisStart(channel, ())])) == ["LegOffered"]
+
+    def test_leg_that_was_taken_over_and_commanded_leaves_before_it_is_offered(self) -> None:
+        book = LegBook()
+        channel = Channel("1.1", state="Up", app_name="Stasis", app_data="parley")
+        book.reconcile([channel], {"1.1"}, [])
+        book.claim(LegId("1.1"))
+        assert kinds(told(book, [StasisStart(channel, ())])) == ["LegLeft", "LegOffered"]
 
     def test_leg_of_an_earlier_process_runs_into_its_timer_until_somebody_commands_it(self) -> None:
         book = LegBook()

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 import pytest_asyncio
 
-from ari_app import AriCallControl, AriRest
+from ari_app import AriCallControl, AriNotLoaded, AriRest
 from parley.call_control import (
     AudioTarget,
     CallControlError,
@@ -24,6 +24,7 @@ from parley.call_control import (
     OriginateRequest,
     PbxLost,
     PbxRefused,
+    PbxUnavailable,
     SipTarget,
 )
 from tests.contract.asterisk_bench import AsteriskBench, asterisk_bench, connected
@@ -333,15 +334,42 @@ async def test_call_falls_back_to_extension_t_when_the_process_stops_working(
         await asyncio.sleep(2)
         assert [leg.id for leg in await control.legs()] == [leg_id], "the timer fired although it is renewed"
 
-    async def fell_back() -> bool:
+    assert await _fell_back(bench, leg_id)
+    call.play(tone(LOW_HZ, 2))
+    assert await hears(call.heard, LOW_HZ)
+
+
+async def test_call_that_cannot_be_handed_over_falls_back_to_extension_t_while_others_go_on(
+    asterisk: Asterisk, bench: AsteriskBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.control.aclose()
+
+    async def unanswered(rest: AriRest, channel_id: str, **place: str | int) -> None:
+        raise PbxUnavailable("no answer")
+
+    async with connected(asterisk, dead_man_s=1.5) as control, listening(control) as log:
+        bench.caller.dial("930")
+        leg_id = (await log.next(LegOffered)).leg.id
+        bench.caller.dial("930")
+        other_id = (await log.next(LegOffered)).leg.id
+        monkeypatch.setattr(AriRest, "continue_in_dialplan", unanswered)
+        with pytest.raises(PbxUnavailable):
+            await control.continue_in_dialplan(leg_id, {"PARLEY_STATUS": "TRANSFER"})
+        assert (await log.next(LegLeft)).leg_id == leg_id
+        assert await _fell_back(bench, leg_id)
+        assert [leg.id for leg in await control.legs()] == [other_id]
+
+
+async def _fell_back(bench: AsteriskBench, leg_id: LegId) -> bool:
+    """Wait until extension T has taken the leg."""
+
+    async def now() -> bool:
         try:
             return await bench.rest.get_variable(leg_id, "CONTRACT_FELL_BACK") == "yes"
         except CallControlError:
             return False
 
-    assert await until(fell_back)
-    call.play(tone(LOW_HZ, 2))
-    assert await hears(call.heard, LOW_HZ)
+    return await until(now)
 
 
 async def test_timer_does_not_follow_a_leg_into_the_dialplan(asterisk: Asterisk, bench: AsteriskBench) -> None:
@@ -370,9 +398,9 @@ async def test_wrong_password_is_refused_with_the_section_to_look_at(asterisk: A
     await control.aclose()
 
 
-async def test_address_without_ari_is_refused_with_what_to_load(asterisk: Asterisk) -> None:
+async def test_address_without_ari_is_unavailable_with_what_to_load(asterisk: Asterisk) -> None:
     control = AriCallControl(f"{asterisk.ari_url}/elsewhere", asterisk.ari_username, asterisk.ari_password)
-    with pytest.raises(PbxRefused, match=r"res_ari\.so"):
+    with pytest.raises(AriNotLoaded, match=r"res_ari\.so"):
         await control.start()
     await control.aclose()
 

@@ -276,7 +276,7 @@ class CallControlContract:
         party = await bench.called_party()
         await party.ring()
         await log.next(LegRinging)
-        await bench.control.hangup(leg_id)
+        await bench.control.hangup(leg_id, variables={"PARLEY_OUTCOME": "given up"})
         assert await log.next(LegEnded) == LegEnded(leg_id, HangupCause.NORMAL_CLEARING)
         assert await party.is_ended()
 
