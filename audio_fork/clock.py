@@ -7,10 +7,13 @@ itself while it has a peer; nothing runs while there is no call.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import ClassVar, Protocol
 from weakref import WeakKeyDictionary
+
+logger = logging.getLogger(__name__)
 
 FRAME_S = 0.020
 MAX_BURST_FRAMES = 2
@@ -115,14 +118,16 @@ class PlayoutClock:
         self.worst_lateness_s = max(self.worst_lateness_s, lateness_s)
 
     def _beat(self, session: Beating, due: int, lateness_s: float) -> None:
-        """Give one session its beats; a session whose beat raises is removed, so that the others go on."""
-        finished = False
+        """Give one session its beats; one that raises is removed and failed, and the others get this beat all the same.
+
+        Exceptions of every kind end here: the beat is the outer task of every call's media, and no other call may
+        lose a frame by it.
+        """
         try:
             for number in range(due):
                 if session in self._sessions:
                     session.beat(behind_s=lateness_s - number * FRAME_S, sending=due - number <= MAX_BURST_FRAMES)
-            finished = True
-        finally:
-            if not finished:
-                self.remove(session)
-                session.fail("internal error")
+        except Exception:
+            self.remove(session)
+            logger.exception("a call's audio failed and is given up")
+            session.fail("internal error")

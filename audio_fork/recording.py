@@ -1,6 +1,7 @@
 """Recording of a call as a stereo WAV file: the caller on the left, the agent on the right.
 
-`RtpAudio.record_to()` feeds it from the media beat; the disk is only touched by worker threads.
+`RtpAudio.record_to()` feeds it from the media beat; the disk is only touched by a few threads of its own, so that a
+disk that gets stuck holds up nothing but recordings.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import asyncio
 import logging
 import os
 import struct
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
 from media_core.pcm import interleave
@@ -21,6 +24,8 @@ WRITE_EVERY_S = 1
 MAX_WAITING_S = 10
 """A disk that is further behind than this has failed."""
 CLOSE_WITHIN_S = 5
+WRITERS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="recording")
+"""The threads of all recordings. Each recorder has one piece of work with them at a time."""
 WAV_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 MAX_WAV_OCTETS = 0xFFFF_FFFF - WAV_HEADER.size
 """RIFF counts with 32 bits: 37 hours of stereo at 8 kHz."""
@@ -33,14 +38,20 @@ class StereoRecorder:
     logged once, what was written stays, and the call goes on.
     """
 
-    def __init__(self, path: Path, rate_hz: int) -> None:
-        """Record to a file that does not exist yet; its folders are made with the first second."""
+    def __init__(self, path: Path, rate_hz: int, writers: Executor = WRITERS) -> None:
+        """Record to a file that does not exist yet; its folders are made with the first second.
+
+        writers: threads that may be held up by the disk; never the event loop's own.
+        """
         self._file = _WavFile(path, rate_hz)
         self._rate_hz = rate_hz
+        self._writers = writers
         self._caller = _Channel()
         self._agent = _Channel()
+        self._handed_over: tuple[bytes, bytes] | None = None
         self._writing: asyncio.Future[None] | None = None
         self._stopped = False
+        self._close_later = False
         self.failed = False
         """The disk did not take everything; the reason is in the log."""
 
@@ -66,24 +77,44 @@ class StereoRecorder:
             self._fail("the disk does not keep up")
 
     async def aclose(self) -> None:
-        """Write what is left and close the file. May be called twice. Waits for a stuck disk CLOSE_WITHIN_S."""
+        """Write what is left and close the file. May be called twice.
+
+        Waits CLOSE_WITHIN_S for a stuck disk, not at all if the recording has failed by it before; the file is closed
+        when the disk lets go of it.
+        """
         self._stopped = True
-        if self._writing is not None:
-            await asyncio.wait([self._writing], timeout=CLOSE_WITHIN_S)
+        if not self.failed:
+            await self._settle()
         rest = max(self._caller.samples, self._agent.samples)
         if self._writing is None and rest:
-            await asyncio.wait([self._write(rest)], timeout=CLOSE_WITHIN_S)
+            self._write(rest)
+            await self._settle()
         if self._writing is None:
-            await asyncio.get_running_loop().run_in_executor(None, self._file.close)
-        else:  # the worker thread still has the file
+            self._work(self._file.close)
+            await self._settle()
+        if self._writing is not None:
+            self._close_later = True
             self._fail("the disk does not answer")
 
-    def _write(self, samples: int) -> asyncio.Future[None]:
-        """Hand this many samples of both sides to a worker thread."""
-        left, right = self._caller.take(samples), self._agent.take(samples)
-        self._writing = asyncio.get_running_loop().run_in_executor(None, self._file.append, left, right)
+    async def _settle(self) -> None:
+        """Wait for the work in the writers' hands."""
+        if self._writing is not None:
+            await asyncio.wait([self._writing], timeout=CLOSE_WITHIN_S)
+
+    def _write(self, samples: int) -> None:
+        """Hand this many samples of both sides to a writer."""
+        self._handed_over = self._caller.take(samples), self._agent.take(samples)
+        self._work(self._append)
+
+    def _work(self, work: Callable[[], None]) -> None:
+        self._writing = asyncio.get_running_loop().run_in_executor(self._writers, work)
         self._writing.add_done_callback(self._written)
-        return self._writing
+
+    def _append(self) -> None:
+        """Write what was handed over, unless the recorder has taken it back meanwhile; in a writer's thread."""
+        handed_over, self._handed_over = self._handed_over, None
+        if handed_over is not None:
+            self._file.append(*handed_over)
 
     def _written(self, writing: asyncio.Future[None]) -> None:
         self._writing = None
@@ -91,9 +122,13 @@ class StereoRecorder:
             self._fail("cancelled")
         elif (error := writing.exception()) is not None:
             self._fail(str(error))
+        if self._close_later:
+            self._close_later = False
+            self._work(self._file.close)
 
     def _fail(self, reason: str) -> None:
         self._stopped = True
+        self._handed_over = None
         self._caller.clear()
         self._agent.clear()
         if not self.failed:

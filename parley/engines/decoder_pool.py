@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from parley.conversation.errors import EngineUnavailable
+from parley.engines.backlog import Backlog
 from parley.engines.listener import Listener
 
 Result = TypeVar("Result")
@@ -43,30 +45,63 @@ class Lane:
 
 
 class DecoderPool:
-    """Lanes for `size` utterances at once; the next ones wait."""
+    """Lanes for `size` utterances at once; the next ones wait, and are served in the order in which they came."""
 
     def __init__(self, make: Callable[[], Listener], size: int, wait_s: float) -> None:
-        """Prepare.   make: a listener, in its lane's thread.   wait_s: how long an utterance waits for a lane."""
+        """Prepare.
+
+        make: a listener, in its lane's thread.   wait_s: how long an utterance waits for a lane once its audio has
+        ended; what is still being spoken may wait as long as its backlog has room.
+        """
         self._lanes = [Lane(make, number) for number in range(size)]
         self._free = list(reversed(self._lanes))
-        self._room = asyncio.Semaphore(size)
+        self._queue: deque[asyncio.Future[Lane]] = deque()
         self._wait_s = wait_s
 
     @asynccontextmanager
-    async def lane(self) -> AsyncGenerator[Lane]:
-        """Lend a lane; on the way out its utterance is abandoned. Raises EngineUnavailable if none gets free."""
+    async def lane(self, backlog: Backlog | None = None) -> AsyncGenerator[Lane]:
+        """Lend a lane; on the way out its utterance is abandoned.
+
+        backlog: reads the utterance's audio as long as there is no lane; None for an utterance that has ended.
+        Raises EngineUnavailable if no lane gets free in time, and what the audio raises.
+        """
+        place = self._take_place()
+        try:
+            if backlog is not None:
+                await backlog.read_until(place.done)
+            yield await self._wait_for(place)
+        finally:
+            self._give_up(place)
+
+    def _take_place(self) -> asyncio.Future[Lane]:
+        """Return a future that gets a lane, at once if one is free."""
+        place: asyncio.Future[Lane] = asyncio.get_running_loop().create_future()
+        if self._free:
+            place.set_result(self._free.pop())
+        else:
+            self._queue.append(place)
+        return place
+
+    async def _wait_for(self, place: asyncio.Future[Lane]) -> Lane:
         try:
             async with asyncio.timeout(self._wait_s):
-                await self._room.acquire()
+                return await place
         except TimeoutError as err:
             raise EngineUnavailable(f"all {len(self._lanes)} decoders are busy") from err
-        lane = self._free.pop()
-        try:
-            yield lane
-        finally:
-            lane.abandon()
-            self._free.append(lane)
-            self._room.release()
+
+    def _give_up(self, place: asyncio.Future[Lane]) -> None:
+        """Leave the queue, or pass the lane on to the first one in it."""
+        if not place.done() or place.cancelled():
+            place.cancel()
+            return
+        lane = place.result()
+        lane.abandon()
+        while self._queue:
+            first = self._queue.popleft()
+            if not first.done():
+                first.set_result(lane)
+                return
+        self._free.append(lane)
 
     def close(self) -> None:
         """End all threads when their work is done."""

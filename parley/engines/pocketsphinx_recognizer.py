@@ -6,6 +6,7 @@ English. Without a grammar it falls back to open vocabulary, which is costly: th
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from parley.conversation.errors import EngineMissing
 from parley.conversation.ports import Hypothesis, RecognitionRequest
 from parley.engines.acoustic_model import AcousticModel, narrowband_model, wideband_model
+from parley.engines.backlog import Backlog
 from parley.engines.decoder_pool import DecoderPool
 from parley.engines.listener import GrammarListener, OpenListener
 
@@ -25,8 +27,11 @@ class DecoderLimits:
     """Utterances with a grammar at once; 32 MB and 13 % of a core each while somebody speaks."""
     open_vocabulary: int = 1
     """Utterances without a grammar at once; 90 MB and half a core each."""
-    wait_s: float = 1.0
-    """How long an utterance waits for a decoder; the audio meanwhile is caught up with."""
+    wait_s: float = 1.5
+    """How long an utterance waits for a decoder after the end of its audio: a little less than a client waits for the
+    final (`Deadlines.final_s`), so that a short overload delays answers instead of losing them."""
+    backlog_s: float = 10.0
+    """Audio of an utterance that waits; what is longer cannot be caught up with in time."""
 
 
 class PocketsphinxRecognizer:
@@ -37,7 +42,7 @@ class PocketsphinxRecognizer:
 
         narrowband_folder: an 8 kHz acoustic model to be used instead of the wheel's.   Raises EngineMissing.
         """
-        limits = limits or DecoderLimits()
+        self._limits = limits = limits or DecoderLimits()
         self._model = narrowband_model(narrowband_folder) if narrowband_folder else wideband_model()
         self._grammar_pool = DecoderPool(partial(GrammarListener, self._model), limits.grammar, limits.wait_s)
         self._open_pool = DecoderPool(partial(OpenListener, self._model), limits.open_vocabulary, limits.wait_s)
@@ -55,11 +60,12 @@ class PocketsphinxRecognizer:
                 "let the caller answer by keys, or choose another recogniser"
             )
         pool = self._grammar_pool if request.grammar else self._open_pool
-        async with pool.lane() as lane:
+        backlog = Backlog(audio, int(self._limits.backlog_s * request.rate_hz) * 2)
+        async with pool.lane(backlog) as lane:
             listener = await lane.listener()
             await lane.run(listener.start, request.rate_hz, request.grammar)
             known = ""
-            async for block in audio:
+            async for block in backlog:
                 text = await lane.run(listener.hear, block)
                 if text != known:
                     known = text
@@ -68,9 +74,11 @@ class PocketsphinxRecognizer:
             yield finding.hypothesis
 
     async def warm_up(self) -> None:
-        """Load the model for one utterance now, so that the first caller does not wait (0.2 s)."""
-        async with self._grammar_pool.lane() as lane:
-            await lane.listener()
+        """Make every decoder for grammars now (0.2 s each): loading one holds up whoever speaks meanwhile."""
+        async with AsyncExitStack() as stack:
+            for _ in range(self._limits.grammar):
+                lane = await stack.enter_async_context(self._grammar_pool.lane())
+                await lane.listener()
 
     def close(self) -> None:
         """End the threads; not to be used afterwards."""

@@ -34,6 +34,8 @@ UNIX = "unix:"
 CHUNK_BYTES = 16384
 """Speech leaves in pieces of this size (0.5–1 s), so that playing can begin with the first."""
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 aio_health = importlib.import_module("grpc_health.v1.health").aio  # its type stubs lack `aio`
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -191,16 +193,18 @@ class InferenceServer:
 async def serve(
     engines: Engines, address: str, limits: Limits | None = None, *, parent_pipe: int | None = None
 ) -> None:
-    """Serve until SIGTERM, SIGINT, or the end of the parent process.
+    """Serve until SIGTERM or SIGINT; with a parent, until that ends, and whatever signals come.
 
     parent_pipe: a file descriptor that reads end-of-file when the parent is gone (WorkerProcess gives stdin, 0).
     Raises OSError if the address cannot be bound.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if parent_pipe is not None:
+    if parent_pipe is None:
+        for number in STOP_SIGNALS:
+            loop.add_signal_handler(number, stop.set)
+    else:
+        ignore_stop_signals()
         watch_parent(parent_pipe, lambda: loop.call_soon_threadsafe(stop.set))
     server = InferenceServer(engines, address, limits)
     await server.start()
@@ -208,6 +212,16 @@ async def serve(
         await stop.wait()
     finally:
         await server.stop()
+
+
+def ignore_stop_signals() -> None:
+    """Leave SIGTERM and SIGINT to the parent.
+
+    A supervisor that stops the whole group (systemd's KillMode=control-group) means the parent: it has calls to end,
+    and needs this worker until it closes the pipe.
+    """
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def watch_parent(pipe: int, stop: Callable[[], object], *, grace_s: float = 5.0) -> None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import grpc
@@ -26,8 +25,8 @@ logger = logging.getLogger(__name__)
 class Watch:
     """How closely the worker is watched, in seconds."""
 
-    start_s: float = 20.0
-    """From its start to its first healthy answer (models are loaded in this time)."""
+    start_s: float = 45.0
+    """From its start to its first healthy answer: models are loaded in this time, 2 s on a quiet machine."""
     interval_s: float = 0.5
     """Between two looks at its health."""
     answer_s: float = 1.0
@@ -40,17 +39,27 @@ class Watch:
     stable_s: float = 30.0
     """After this long in health the back-off starts from the beginning."""
     stop_s: float = 3.0
-    """From SIGTERM to SIGKILL."""
+    """From the end of its standard input to SIGKILL."""
 
 
 class WorkerProcess:
     """A worker that lives as long as `run()` does.
 
     The command must serve on `address` and end when its standard input does (`serve(..., parent_pipe=0)`): so it
-    dies with this process however this process ends.
+    dies with this process however this process ends, and not before. It runs in a session of its own: Ctrl-C at the
+    terminal is for this process, which still has calls to end with the worker's help.
     """
 
-    def __init__(self, command: Sequence[str], address: str, watch: Watch | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        address: str,
+        watch: Watch | None = None,
+        *,
+        on_restart: Callable[[], None] | None = None,
+    ) -> None:
+        """Prepare.   on_restart: called at each start after the first."""
+        self._on_restart = on_restart
         self._command = list(command)
         self._address = address
         self._watch = watch or Watch()
@@ -80,44 +89,50 @@ class WorkerProcess:
     async def run(self) -> None:
         """Keep a worker running. Never returns; cancelling stops the worker.
 
-        Raises OSError if the command cannot be executed at all.
+        Raises OSError if the command cannot be executed at the first start; later that is tried again, too.
         """
         backoff_s = self._watch.backoff_s
         loop = asyncio.get_running_loop()
         while True:
             started = loop.time()
-            async with self._child() as process:
-                try:
-                    await self._until_ill(process)
-                finally:
-                    self._ready.clear()
+            end = await self._live()
             if loop.time() - started > self._watch.stable_s:
                 backoff_s = self._watch.backoff_s
             logger.warning(
                 "the inference worker is gone and will be started again",
-                extra={"exit_status": process.returncode, "starts": self.starts, "backoff_s": backoff_s},
+                extra={"end": end, "starts": self.starts, "backoff_s": backoff_s},
             )
             await asyncio.sleep(backoff_s)
             backoff_s = min(backoff_s * 2, self._watch.max_backoff_s)
 
-    @asynccontextmanager
-    async def _child(self) -> AsyncGenerator[asyncio.subprocess.Process]:
-        """Start a worker and have it ended on the way out."""
-        process = await asyncio.create_subprocess_exec(*self._command, stdin=asyncio.subprocess.PIPE)
+    async def _live(self) -> str:
+        """Start a worker, watch it until it is ill and have it ended; return what became of it, for the log."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._command, stdin=asyncio.subprocess.PIPE, start_new_session=True
+            )
+        except OSError as err:
+            if self.starts == 0:
+                raise
+            return f"not started: {err.strerror}"
         self._process = process
         self.starts += 1
         try:
-            yield process
+            if self.starts > 1 and self._on_restart is not None:
+                self._on_restart()
+            await self._until_ill(process)
         finally:
+            self._ready.clear()
             self._process = None
             await self._end(process)
+        return f"exit status {process.returncode}"
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
-        """End the process, by force when it does not heed SIGTERM (a stopped one cannot)."""
+        """End the process: by closing its standard input, then by force (a stopped one cannot heed anything)."""
         try:
-            if process.returncode is None:
-                process.terminate()
-                await _ends_within(process, self._watch.stop_s)
+            if process.stdin is not None:
+                process.stdin.close()
+            await _ends_within(process, self._watch.stop_s)
         finally:
             if process.returncode is None:
                 process.kill()

@@ -97,16 +97,23 @@ def test_nothing_is_scheduled_without_sessions(time: ManualTime, clock: PlayoutC
     assert all(timer.cancelled for timer in time.timers)
 
 
-def test_a_session_that_breaks_is_given_up_and_the_others_go_on(time: ManualTime, clock: PlayoutClock) -> None:
-    broken, sound = Session(time, broken=True), Session(time)
-    clock.add(broken)
-    clock.add(sound)
-    with pytest.raises(ZeroDivisionError):
-        time.advance(20)
-    time.advance(80)
+def test_a_session_that_breaks_is_given_up_and_the_others_lose_no_beat(
+    time: ManualTime, clock: PlayoutClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    before, broken, after = Session(time), Session(time, broken=True), Session(time)
+    start = time.now
+    for session in (before, broken, after):
+        clock.add(session)
+    time.advance(100)
     assert broken.failures == ["internal error"]
     assert len(broken.beats) == 1
-    assert len(sound.beats) == 4
+    for session in (before, after):
+        assert [at for at, _ in session.beats] == pytest.approx([start + FRAME_S * n for n in range(1, 6)])
+        assert session.failures == []
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert record.exc_info is not None
+    assert record.exc_info[0] is ZeroDivisionError
 
 
 async def test_the_calls_of_a_loop_share_one_clock() -> None:

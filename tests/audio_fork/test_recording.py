@@ -5,11 +5,16 @@ import logging
 import os
 import stat
 import struct
+import threading
 import wave
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from audio_fork import recording
 from audio_fork.recording import StereoRecorder
 
 RATE = 8000
@@ -163,3 +168,93 @@ async def test_a_disk_that_does_not_keep_up_stops_the_recording_within_bounds(
     feed(recorder, 51, 11 * 50)
     assert recorder.failed
     await recorder.aclose()
+
+
+class StuckDisk:
+    """Writes wait until the disk is let go."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._released = threading.Event()
+        self._write = os.pwrite
+        self.writers = ThreadPoolExecutor(max_workers=2)
+        monkeypatch.setattr(os, "pwrite", self._wait_and_write)
+        monkeypatch.setattr(recording, "CLOSE_WITHIN_S", 0.01)
+
+    def release(self) -> None:
+        self._released.set()
+
+    def _wait_and_write(self, descriptor: int, octets: memoryview, offset: int) -> int:
+        self._released.wait(20)
+        return self._write(descriptor, octets, offset)
+
+
+@pytest.fixture
+def stuck_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[StuckDisk]:
+    disk = StuckDisk(monkeypatch)
+    yield disk
+    disk.release()
+    disk.writers.shutdown()
+
+
+async def test_a_stuck_disk_holds_up_no_threads_but_those_of_recordings(tmp_path: Path, stuck_disk: StuckDisk) -> None:
+    only_thread = ThreadPoolExecutor(max_workers=1)
+    asyncio.get_running_loop().set_default_executor(only_thread)
+    recorders = [StereoRecorder(tmp_path / f"{n}.wav", RATE, stuck_disk.writers) for n in range(4)]
+    for recorder in recorders:
+        feed(recorder, 0, 51)
+    async with asyncio.timeout(5):
+        assert await asyncio.to_thread(lambda: "free") == "free"
+        for recorder in recorders:
+            await recorder.aclose()
+    assert all(recorder.failed for recorder in recorders)
+    stuck_disk.release()
+    await asyncio.sleep(0)
+
+
+async def test_the_default_writers_are_few_and_not_the_loops(tmp_path: Path) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=1, thread_name_prefix="default"))
+    recorder = StereoRecorder(tmp_path / "call.wav", RATE)
+    feed(recorder, 0, 51)
+    await recorder.aclose()
+    names = [thread.name for thread in threading.enumerate()]
+    assert not [name for name in names if name.startswith("default")]
+    assert 1 <= len([name for name in names if name.startswith("recording")]) <= 4
+
+
+async def test_a_disk_that_lets_go_after_the_end_gets_the_file_closed(tmp_path: Path, stuck_disk: StuckDisk) -> None:
+    path = tmp_path / "call.wav"
+    recorder = StereoRecorder(path, RATE, stuck_disk.writers)
+    feed(recorder, 0, 51)
+    await recorder.aclose()
+    assert recorder.failed
+    assert path.exists()
+    assert is_open(path)
+    stuck_disk.release()
+    async with asyncio.timeout(5):
+        while is_open(path):
+            await asyncio.sleep(0.001)
+    assert len(sides(path)[0]) == 50 * FRAME
+
+
+def is_open(path: Path) -> bool:
+    """Tell whether this process has the file open."""
+    wanted, found = path.stat(), []
+    for descriptor in range(1024):
+        with suppress(OSError):
+            found.append(os.fstat(descriptor))
+    return any(os.path.samestat(wanted, other) for other in found)
+
+
+async def test_what_a_failed_recording_had_waiting_for_the_disk_is_never_written(
+    tmp_path: Path, stuck_disk: StuckDisk
+) -> None:
+    recorders = [StereoRecorder(tmp_path / f"{n}.wav", RATE, stuck_disk.writers) for n in range(3)]
+    for recorder in recorders:
+        feed(recorder, 0, 51)
+    for recorder in recorders:
+        await recorder.aclose()
+    stuck_disk.release()
+    stuck_disk.writers.submit(lambda: None).result(5)
+    for _ in range(20):
+        await asyncio.sleep(0.001)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.wav", "1.wav"]

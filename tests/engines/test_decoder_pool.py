@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator
 
 import pytest
 
 from parley.conversation.errors import EngineUnavailable
 from parley.conversation.ports import Hypothesis
+from parley.engines.backlog import Backlog
 from parley.engines.decoder_pool import DecoderPool
 from parley.engines.listener import Finding
 
@@ -91,6 +93,84 @@ async def test_waiting_too_long_is_unavailable_and_gives_the_place_up() -> None:
                 pass
     async with pool.lane():
         pass
+    pool.close()
+
+
+async def blocks_of(*blocks: bytes) -> AsyncIterator[bytes]:
+    for block in blocks:
+        await asyncio.sleep(0)
+        yield block
+
+
+async def test_lane_goes_to_whoever_waits_longest_and_nobody_jumps_the_queue() -> None:
+    pool = DecoderPool(CountingListener, size=2, wait_s=5)
+    served: list[int] = []
+
+    async def utterance(number: int) -> None:
+        async with pool.lane(Backlog(blocks_of(b"", b""), 100)):
+            served.append(number)
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(10):
+            group.create_task(utterance(number))
+            await asyncio.sleep(0)
+    assert served == list(range(10))
+    pool.close()
+
+
+async def test_utterance_whose_caller_still_speaks_waits_longer_than_one_that_has_ended() -> None:
+    pool = DecoderPool(CountingListener, size=1, wait_s=0.01)
+    silent = asyncio.Event()
+
+    async def speech() -> AsyncIterator[bytes]:
+        yield b"one"
+        await silent.wait()
+        yield b"two"
+        yield b"three"
+
+    async def utterance() -> list[bytes]:
+        backlog = Backlog(speech(), 100)
+        async with pool.lane(backlog):
+            return [block async for block in backlog]
+
+    async with asyncio.TaskGroup() as group:
+        async with pool.lane():
+            waiting = group.create_task(utterance())
+            await asyncio.sleep(0.05)
+        silent.set()
+    assert waiting.result() == [b"one", b"two", b"three"]
+    pool.close()
+
+
+async def test_utterance_too_long_to_be_caught_up_with_is_unavailable_and_gives_its_place_up() -> None:
+    pool = DecoderPool(CountingListener, size=1, wait_s=5)
+    async with pool.lane():
+        with pytest.raises(EngineUnavailable, match="too long"):
+            async with pool.lane(Backlog(blocks_of(b"12345", b"678901"), 10)):
+                pass
+    async with pool.lane():
+        pass
+    pool.close()
+
+
+async def test_cancelled_utterance_leaves_the_queue_and_loses_no_lane() -> None:
+    pool = DecoderPool(CountingListener, size=1, wait_s=5)
+
+    async def utterance() -> None:
+        async with pool.lane(Backlog(blocks_of(b""), 10)):
+            await asyncio.sleep(0)
+
+    for ticks in range(8):  # while it reads, while it waits, as it gets the lane, while it has it
+        async with asyncio.TaskGroup() as group:
+            async with pool.lane():
+                cancelled, other = group.create_task(utterance()), group.create_task(utterance())
+                for _ in range(ticks):
+                    await asyncio.sleep(0)
+            cancelled.cancel()
+        assert other.done()
+        async with asyncio.timeout(1), pool.lane():
+            pass
     pool.close()
 
 

@@ -13,8 +13,13 @@ import pytest_asyncio
 
 from parley.conversation.errors import EngineError, EngineMissing, EngineUnavailable
 from parley.conversation.ports import Hypothesis, RecognitionRequest
+from parley.engines import pocketsphinx_recognizer
+from parley.engines.acoustic_model import AcousticModel
+from parley.engines.listener import GrammarListener
 from parley.engines.pocketsphinx_recognizer import DecoderLimits, PocketsphinxRecognizer
+from parley.inference.client import Deadlines
 from tests.contract.recognizer_contract import (
+    PATIENCE_S,
     FailingRecognizerContract,
     RecognizerContract,
     SpokenBlocks,
@@ -174,6 +179,35 @@ async def test_utterances_beyond_the_limit_are_refused_after_a_wait() -> None:
         first.cancel()
     assert (await final_of(recognizer, YES_OR_NO, b"")).rejected
     recognizer.close()
+
+
+@needs_flite
+async def test_utterances_beyond_the_decoders_are_delayed_not_lost() -> None:
+    recognizer = PocketsphinxRecognizer(limits=DecoderLimits(grammar=1, wait_s=PATIENCE_S))
+    await recognizer.warm_up()
+    pcm = await said("pay my bill")
+    finals = await asyncio.gather(*(final_of(recognizer, ORDERS, pcm) for _ in range(4)))
+    assert [final.text for final in finals] == ["pay my bill"] * 4
+    recognizer.close()
+
+
+async def test_warm_recognizer_has_made_every_decoder_that_it_may_need_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[GrammarListener] = []
+
+    class CountedListener(GrammarListener):
+        def __init__(self, model: AcousticModel) -> None:
+            super().__init__(model)
+            made.append(self)
+
+    monkeypatch.setattr(pocketsphinx_recognizer, "GrammarListener", CountedListener)
+    recognizer = PocketsphinxRecognizer(limits=DecoderLimits(grammar=3))
+    await recognizer.warm_up()
+    assert len(made) == 3
+    recognizer.close()
+
+
+def test_utterances_wait_for_a_decoder_less_than_the_client_waits_for_them() -> None:
+    assert DecoderLimits().wait_s < Deadlines().final_s
 
 
 def test_folder_without_a_model_is_missing(tmp_path: Path) -> None:

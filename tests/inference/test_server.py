@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import stat
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -123,6 +125,31 @@ async def test_stopping_lets_a_running_utterance_end() -> None:
             assert [heard.text async for heard in hearing] == ["yes"]
         with pytest.raises(EngineUnavailable):
             await hypotheses_of(RemoteRecognizer(channel), RecognitionRequest("en", 8000), b"")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_worker_without_a_parent_ends_at_a_signal(tmp_path: Path, number: signal.Signals) -> None:
+    address = f"unix:{tmp_path}/worker.sock"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", SERVE, address)
+    try:
+        async with open_channel(address) as channel, asyncio.timeout(20):
+            health = health_pb2_grpc.HealthStub(channel)
+            await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True)
+            process.send_signal(number)
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+SERVE = """
+import asyncio, sys
+from parley.inference.registry import Engines
+from parley.inference.server import serve
+
+asyncio.run(serve(Engines(), sys.argv[1]))
+"""
 
 
 async def _send(channel: grpc.aio.Channel, *requests: pb.RecognizeRequest) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 import time
@@ -152,7 +153,7 @@ async def test_worker_that_dies_at_once_is_tried_again_with_back_off_and_is_neve
 
 async def test_worker_that_never_becomes_healthy_is_replaced(address: str) -> None:
     sleeper = [sys.executable, "-c", "import time; time.sleep(30)"]
-    worker = WorkerProcess(sleeper, address, Watch(start_s=0.2, backoff_s=0.05))
+    worker = WorkerProcess(sleeper, address, Watch(start_s=0.2, backoff_s=0.05, stop_s=0.05))
     async with asyncio.TaskGroup() as group:
         running = group.create_task(worker.run())
         async with asyncio.timeout(PATIENCE_S):
@@ -165,6 +166,71 @@ async def test_worker_that_never_becomes_healthy_is_replaced(address: str) -> No
 async def test_command_that_cannot_be_run_fails_the_start(address: str) -> None:
     with pytest.raises(OSError, match="nonexistent"):
         await WorkerProcess(["/nonexistent/worker"], address).run()
+
+
+async def test_stop_signals_are_for_the_parent_and_the_worker_serves_on(
+    worker: WorkerProcess, channel: grpc.aio.Channel
+) -> None:
+    synthesizer = RemoteSynthesizer(channel)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        pid = signal_to(worker, number)
+        for _ in range(3):
+            assert await chunks_of(synthesizer, HELLO)
+    assert is_running(pid)
+    assert worker.starts == 1
+
+
+async def test_worker_has_a_session_of_its_own_which_the_terminals_signals_do_not_reach(worker: WorkerProcess) -> None:
+    pid = worker.pid
+    assert pid is not None
+    assert os.getsid(pid) == pid
+
+
+async def test_worker_is_stopped_by_the_end_of_its_standard_input(address: str, tmp_path: Path) -> None:
+    began, ended = tmp_path / "began", tmp_path / "ended"
+    script = f"import pathlib, sys; pathlib.Path({str(began)!r}).touch(); sys.stdin.read(); "
+    script += f"pathlib.Path({str(ended)!r}).touch()"
+    worker = WorkerProcess([sys.executable, "-c", script], address, Watch(stop_s=PATIENCE_S))
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(worker.run())
+        async with asyncio.timeout(PATIENCE_S):
+            while not began.exists():
+                await asyncio.sleep(0.01)
+        running.cancel()
+    assert ended.exists()
+
+
+async def test_each_start_after_the_first_is_told(address: str) -> None:
+    restarts: list[str] = []
+    dies = [sys.executable, "-c", "raise SystemExit(3)"]
+    worker = WorkerProcess(dies, address, Watch(backoff_s=0.01), on_restart=lambda: restarts.append("again"))
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(worker.run())
+        async with asyncio.timeout(PATIENCE_S):
+            while worker.starts < 3:
+                await asyncio.sleep(0.01)
+        running.cancel()
+    assert len(restarts) == worker.starts - 1
+
+
+async def test_command_that_is_missing_for_a_while_at_a_restart_is_tried_again(address: str, tmp_path: Path) -> None:
+    script, away = tmp_path / "worker", tmp_path / "away"
+    script.write_text(f"#!/bin/sh\nexec {shlex.join(command(address))}\n")
+    script.chmod(0o700)
+    worker = WorkerProcess([str(script)], address, WATCH)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(worker.run())
+        await worker.wait_ready(PATIENCE_S)
+        script.rename(away)
+        signal_to(worker, signal.SIGKILL)
+        while worker.ready:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(3 * WATCH.backoff_s)
+        assert not running.done()
+        assert worker.starts == 1
+        away.rename(script)
+        await until_restarted(worker)
+        running.cancel()
 
 
 async def test_worker_ends_when_its_parent_is_gone(address: str) -> None:

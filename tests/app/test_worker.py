@@ -1,0 +1,94 @@
+"""The worker's main as a child: models first, then healthy; it ends when its standard input does."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from parley.inference.client import open_channel
+
+PATIENCE_S = 30.0
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> str:
+    return f"unix:{tmp_path}/worker.sock"
+
+
+@asynccontextmanager
+async def child(*python: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a worker, and see it gone afterwards."""
+    process = await asyncio.create_subprocess_exec(sys.executable, *python, stdin=asyncio.subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def health(address: str, *, wait: bool) -> int:
+    """Return what the worker says of itself."""
+    async with open_channel(address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        answer = await stub.Check(health_pb2.HealthCheckRequest(), wait_for_ready=wait, timeout=PATIENCE_S)
+    return int(answer.status)
+
+
+def send_stop_signals(process: asyncio.subprocess.Process) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process.send_signal(number)
+
+
+async def test_child_heeds_no_stop_signals_and_ends_with_its_standard_input(address: str) -> None:
+    async with child("-m", "parley.app.worker", f"--address={address}", "--child") as process:
+        assert await health(address, wait=True) == health_pb2.HealthCheckResponse.SERVING
+        send_stop_signals(process)
+        assert await health(address, wait=False) == health_pb2.HealthCheckResponse.SERVING
+        assert process.stdin is not None
+        process.stdin.close()
+        async with asyncio.timeout(PATIENCE_S):
+            assert await process.wait() == 0
+
+
+async def test_worker_is_healthy_when_its_models_are_loaded_and_heeds_no_stop_signals_before(
+    address: str, tmp_path: Path
+) -> None:
+    loading, go_on = tmp_path / "loading", tmp_path / "go on"
+    async with child("-c", LOADS, str(loading), str(go_on), f"--address={address}", "--child") as process:
+        async with asyncio.timeout(PATIENCE_S):
+            while not loading.exists():
+                await asyncio.sleep(0.01)
+        send_stop_signals(process)
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await health(address, wait=False)
+        assert refusal.value.code() is grpc.StatusCode.UNAVAILABLE
+        go_on.touch()
+        assert await health(address, wait=True) == health_pb2.HealthCheckResponse.SERVING
+
+
+LOADS = """
+import asyncio, pathlib, sys
+from parley.app import worker
+from parley.engines import catalogue
+
+loading, go_on = pathlib.Path(sys.argv.pop(1)), pathlib.Path(sys.argv.pop(1))
+
+class Loads:
+    async def warm_up(self):
+        loading.touch()
+        while not go_on.exists():
+            await asyncio.sleep(0.01)
+
+catalogue.RECOGNIZERS = {"loads": Loads}
+sys.exit(worker.main())
+"""
