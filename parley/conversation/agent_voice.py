@@ -96,6 +96,11 @@ class AgentVoice:
         said.append(SpokenSentence(text, self._audio.rate_hz, start_mark, samples, complete=True))
         return samples
 
+    @property
+    def filler_coming(self) -> bool:
+        """Whether a filler that is not there yet may still come."""
+        return self._fillers.coming
+
     def late(self) -> None:
         """The synthesiser's deadline has passed: give up what is being waited for."""
         if self._speech is not None:
@@ -170,17 +175,26 @@ class Fillers:
         self._lines = lines
         self._prepared: list[tuple[str, bytes]] = []
         self._said = 0
+        self.coming = False
+        """Fillers are being made."""
 
     async def prepare(self, source: SpeechSource) -> None:
         """Synthesise all; those that fail are left out."""
-        for sentence in sentences_of(self._lines):
-            try:
-                async with closing(source.chunks(sentence)) as chunks:
-                    pcm = b"".join([chunk.pcm async for chunk in chunks])
-            except EngineError as err:
-                logger.warning("filler cannot be synthesised", extra={"code": err.code})
-            else:
-                self._prepared.append((sentence.text, pcm))
+        self.coming = True
+        try:
+            for sentence in sentences_of(self._lines):
+                await self._make(sentence, source)
+        finally:
+            self.coming = False
+
+    async def _make(self, sentence: Sentence, source: SpeechSource) -> None:
+        try:
+            async with closing(source.chunks(sentence)) as chunks:
+                pcm = b"".join([chunk.pcm async for chunk in chunks])
+        except EngineError as err:
+            logger.warning("filler cannot be synthesised", extra={"code": err.code})
+        else:
+            self._prepared.append((sentence.text, pcm))
 
     def next(self) -> tuple[str, bytes] | None:
         """Return the next filler's text and audio; None while none is prepared."""

@@ -228,6 +228,8 @@ class Dialogue:
             samples = self.voice.say_filler()
             if samples:
                 self._bridge_wait(self._audio.position + samples)
+            elif self.voice.filler_coming:
+                self._alarms.set(Alarm.FILLER, self._audio.position + self._samples(self._settings.filler_retry_ms))
 
     # --- the caller answers -------------------------------------------------------------------------------
 
@@ -239,17 +241,23 @@ class Dialogue:
 
     def _answer_speech(self, turn: CallerTurn) -> None:
         heard = turn.heard
-        failed = turn.failure is not None and not heard.text
-        self._engine_failures = self._engine_failures + 1 if failed else 0
+        failure = None if heard.text else turn.failure
+        self._engine_failures = 0 if failure is None else self._engine_failures + 1
         passing = self._samples(self._settings.barge_in.backchannel_ms)
         if self._engine_failures >= self._settings.max_engine_failures:
             self._end = DialogueEnd(EndReason.ENGINE_FAILED)
-        elif not failed and self._interruption and self._may_resume and turn.was_passing_sound(passing):
+        elif failure is None and self._interruption and self._may_resume and turn.was_passing_sound(passing):
             self._caller.drop_turn()
             self._resume()
         else:
             begun = spoken_turn(turn, self._node, self._interruption, self._audio.position, self._audio.rate_hz)
-            self._perform(self._script.offer_keys() if failed else self._script.hear(heard), begun)
+            self._perform(self._script.hear(heard) if failure is None else self._without_speech(failure), begun)
+
+    def _without_speech(self, failure: EngineError) -> Step:
+        """Go on after speech that was not recognised: a busy recogniser gets a second chance, any other does not."""
+        if failure.retryable and self._engine_failures == 1:
+            return self._script.ask_again()
+        return self._script.offer_keys()
 
     def _answer_keys(self, keys: KeyEntry) -> None:
         self._engine_failures = 0

@@ -1,9 +1,13 @@
-"""Write the call's record as it happens, in order, without making the conversation wait for it."""
+"""Write the call's record as it happens, in order, without making the conversation wait for it.
+
+The session owns one from the offer to `close()`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -18,13 +22,19 @@ QUEUE_SIZE = 64
 
 
 class Journal:
-    """One call's way to the call log. A fact that cannot be committed is reported; the call goes on."""
+    """One call's way to the call log. A fact that cannot be committed is reported; the call goes on.
+
+    The writer is a task of the journal's own, because it may outlive the conversation. It exists only while facts
+    wait: a session that is never closed leaves nothing behind once they are committed.
+    """
 
     def __init__(self, log: CallLog, call_id: str) -> None:
         """log: where the facts go."""
         self._log = log
         self._call_id = call_id
-        self._facts: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(maxsize=QUEUE_SIZE)
+        self._facts: deque[Callable[[], Awaitable[None]]] = deque()
+        self._writer: asyncio.Task[None] | None = None
+        self._closed = False
 
     def call_started(self, start: CallStart) -> None:
         """Record an offered call."""
@@ -42,31 +52,68 @@ class Journal:
         """Record something else."""
         self._add(partial(self._log.noted, self._call_id, note))
 
-    async def run(self) -> None:
-        """Commit fact after fact until cancelled. Cancelling: the fact being committed is finished or given up."""
-        while True:
-            fact = await self._facts.get()
-            try:
-                await self._commit(fact)
-            finally:
-                self._facts.task_done()
+    async def flush(self, within_s: float) -> bool:
+        """Wait until everything recorded so far is committed, or known not to be; False when it takes longer.
 
-    async def flush(self) -> None:
-        """Wait until everything recorded so far is committed, or known not to be. Needs `run()`."""
-        await self._facts.join()
+        What takes longer is committed all the same. Cancelling: as when it takes longer.
+        """
+        try:
+            async with asyncio.timeout(within_s):
+                while self._facts or self._writing:
+                    await asyncio.wait({self._ensure_writer()})
+        except TimeoutError:
+            return False
+        return True
 
-    async def call_ended(self, end: CallEnd) -> None:
-        """Record the end; everything recorded before must have been flushed."""
-        await self._commit(partial(self._log.call_ended, self._call_id, end))
+    async def close(self, end: CallEnd, within_s: float) -> None:
+        """Record the end, after everything that was recorded before; what is late then is given up and reported.
+
+        May be called twice: the second call does nothing. Cancelling: the rest is given up at once.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        self._facts.append(partial(self._log.call_ended, self._call_id, end))
+        try:
+            await self.flush(within_s)
+        finally:
+            lost = len(self._facts) + self._writing
+            self.stop()
+            if lost:
+                logger.error("call log did not commit in time, facts are lost", extra={"lost": lost})
+
+    def stop(self) -> None:
+        """Break off writing. Facts that are not committed wait for `close()`, the one being committed among them."""
+        if self._writer is not None:
+            self._writer.cancel()
+
+    @property
+    def _writing(self) -> bool:
+        return self._writer is not None and not self._writer.done()
 
     def _add(self, fact: Callable[[], Awaitable[None]]) -> None:
-        try:
-            self._facts.put_nowait(fact)
-        except asyncio.QueueFull:
+        if self._closed:
+            logger.error("a fact of the call came after its end and is lost")
+        elif len(self._facts) >= QUEUE_SIZE:
             logger.error("call log is too far behind, a fact is lost", extra={"waiting": QUEUE_SIZE})
+        else:
+            self._facts.append(fact)
+            self._ensure_writer()
 
-    async def _commit(self, fact: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await fact()
-        except RecordError as err:
-            logger.error("call log did not commit a fact", extra={"code": err.code})
+    def _ensure_writer(self) -> asyncio.Task[None]:
+        """Return the writer; there is never more than one, or facts would overtake each other."""
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write())
+        return self._writer
+
+    async def _write(self) -> None:
+        """Commit fact after fact until none waits. Cancelling: the fact being committed keeps its place."""
+        while self._facts:
+            fact = self._facts.popleft()
+            try:
+                await fact()
+            except RecordError as err:
+                logger.error("call log did not commit a fact", extra={"code": err.code})
+            except asyncio.CancelledError:
+                self._facts.appendleft(fact)
+                raise

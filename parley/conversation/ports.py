@@ -287,8 +287,12 @@ class Script(Protocol):
         """Take note that the caller did nothing for `Listen.no_input_ms`."""
         ...
 
+    def ask_again(self) -> Step:
+        """Ask again, by speech or keys: what the caller said was not recognised this once, and no fault of his."""
+        ...
+
     def offer_keys(self) -> Step:
-        """Ask again, by keys: what the caller said could not be recognised, and no fault of his."""
+        """Ask again, by keys, now and from now on: speech cannot be recognised any more."""
         ...
 
 

@@ -7,9 +7,9 @@ The session talks; the call runner alone touches the PBX:
     await session.prepared()
     await control.answer(leg_id)
     session.answered()                              # the greeting plays
-    end = await run                                 # what the script wants next; every turn is committed
+    end = await run                                 # what the script wants next
     ...                                             # transfer, hang up or go on in the dialplan
-    await session.close(end)
+    await session.close(end)                        # the record is complete, or what it lacks is reported
 """
 
 from __future__ import annotations
@@ -141,22 +141,27 @@ class CallSession:
     # --- the conversation ---------------------------------------------------------------------------------
 
     async def run(self, audio: CallAudio) -> SessionEnd:
-        """Hold the conversation; returns when it is over and every turn of it is committed.
+        """Hold the conversation; returns when it is over.
 
+        Its turns are committed by then if the call log takes no longer than `record_wait_ms` for them: the caller
+        never waits for the record. What is late is committed meanwhile and by `close()`.
         audio: stays the caller's to close.   Engine failures end the conversation, they are not raised.
-        Cancelling: everything is released, the last turn is lost.
+        Cancelling: everything is released, the last turn is lost; `close()` commits the others.
         """
         self._audio = audio
         self._journal.call_started(self._start)
         try:
             async with asyncio.TaskGroup() as tasks:
-                writer = tasks.create_task(self._journal.run())
                 end = await self._converse(audio, tasks)
-                await self._journal.flush()
-                writer.cancel()
+            if not await self._journal.flush(self._settings.record_wait_ms / 1000):
+                logger.warning("call log is slow, the caller is handed over before the record is complete")
+        except asyncio.CancelledError:
+            self._journal.stop()
+            raise
         finally:
             self._prepared.set()
-        self._enter(SessionState.HANDING_OVER)
+        if self._state is not SessionState.ENDED:
+            self._enter(SessionState.HANDING_OVER)
         logger.info("conversation over", extra={"reason": end.reason.value})
         return SessionEnd(end.reason, end.then, self._script.result, end.hangup_cause)
 
@@ -169,25 +174,32 @@ class CallSession:
         hangup_cause: HangupCause | None = None,
         recording: str = "",
     ) -> None:
-        """Record how the call ended, once its leg is gone or out of our hands.
+        """Complete the record, once the leg is gone or out of our hands: what is outstanding, then the end.
 
+        Takes at most `record_deadline_ms`; facts that are not committed by then are reported as lost. May be called
+        in every state: a conversation that still goes on ends; the second call does nothing.
         reason, hangup_cause: where the call runner knows better than `end` (a transfer that failed).
+        Cancelling: what is outstanding is lost, and reported.
         """
+        if self._state is SessionState.ENDED:
+            return
         self._enter(SessionState.ENDED)
+        if self._audio is None:
+            self._journal.call_started(self._start)
+        self._inbox.post(DrainAsked())
         result = end.result
-        await self._journal.call_ended(
-            CallEnd(
-                ended_at=self._clock.time(),
-                reason=reason or end.reason,
-                outcome=result.outcome,
-                intent=result.intent,
-                summary=result.summary,
-                transferred_to=transferred_to,
-                hangup_cause=int(end.hangup_cause if hangup_cause is None else hangup_cause),
-                slots=result.slots,
-                recording=recording,
-            )
+        outcome = CallEnd(
+            ended_at=self._clock.time(),
+            reason=reason or end.reason,
+            outcome=result.outcome,
+            intent=result.intent,
+            summary=result.summary,
+            transferred_to=transferred_to,
+            hangup_cause=int(end.hangup_cause if hangup_cause is None else hangup_cause),
+            slots=result.slots,
+            recording=recording,
         )
+        await self._journal.close(outcome, self._settings.record_deadline_ms / 1000)
 
     # --- inside -------------------------------------------------------------------------------------------
 
@@ -219,7 +231,8 @@ class CallSession:
         await dialogue.voice.prepared.wait()
         self._prepared.set()
         await dialogue.talking.wait()
-        self._enter(SessionState.TALKING)
+        if self._state is SessionState.ANSWERED:
+            self._enter(SessionState.TALKING)
 
     async def _pass_on_events(self, audio: CallAudio) -> None:
         """Post the audio's events; when they end, the audio is gone."""

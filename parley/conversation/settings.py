@@ -54,14 +54,21 @@ class DialogueSettings:
     """Audio before the detected start of speech that the recogniser gets too (weak first consonants)."""
     filler_after_ms: int = 1400
     """Silence after the caller's last word before a filler is said."""
+    filler_retry_ms: int = 100
+    """A filler that is due but not made yet is asked for again after this."""
     final_deadline_ms: int = 5000
     """Endpoint decision → final transcript; later counts as an engine failure."""
     speech_deadline_ms: int = 4000
     """Sentence asked for → its next piece of audio; later counts as an engine failure."""
     max_engine_failures: int = 3
-    """Recognition failures without an answer between them after which the call is given up."""
+    """Recognition failures without an answer between them after which the call is given up. After a first one that
+    may pass the agent asks again; after a second the keys are announced with every question."""
     tail_ms: int = 240
     """After the last word was handed to the PBX, before the call is transferred or ended: it is still on its way."""
+    record_wait_ms: int = 500
+    """After the conversation, before the call is transferred or ended: for the record to be committed."""
+    record_deadline_ms: int = 10_000
+    """Call ended → its record committed; later facts are lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from parley.conversation.alarms import Alarm, Alarms
 from parley.conversation.errors import EngineError, EngineTimeout, PromptError
 from parley.conversation.happenings import Inbox, SpeechFailed, SpeechQueued
 from parley.conversation.ports import CallAudio, SpeechChunk, SpeechRequest
-from parley.conversation.recorded_prompts import load_prompt
+from parley.conversation.recorded_prompts import prompt_audio
 from parley.conversation.settings import Engines
 from parley.conversation.spoken import Sentence, SpokenSentence
 from parley.conversation.streams import closing
@@ -31,21 +31,18 @@ class SpeechSource:
         self._engines = engines
         self._rate_hz = rate_hz
 
-    def chunks(self, sentence: Sentence) -> AsyncIterator[SpeechChunk]:
+    async def chunks(self, sentence: Sentence) -> AsyncIterator[SpeechChunk]:
         """Yield the sentence's audio as it becomes ready. Raises EngineError; closing the iterator frees the engine."""
         if sentence.recording:
             try:
-                return _recorded(load_prompt(sentence.recording, self._rate_hz))
+                yield SpeechChunk(await prompt_audio(sentence.recording, self._rate_hz))
             except PromptError as err:
                 logger.warning("recorded prompt cannot be played, it is synthesised", extra={"problem": str(err)})
-        request = SpeechRequest(
-            text=sentence.text,
-            language=self._engines.language,
-            voice=self._engines.voice,
-            rate_hz=self._rate_hz,
-            engine=self._engines.synthesizer_engine,
-        )
-        return self._synthesizers[0].synthesize(request)
+            else:
+                return
+        async with closing(self._synthesizers[0].synthesize(self._request(sentence))) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     def fall_back(self) -> bool:
         """Give up the synthesiser that failed; return whether another takes its place for the rest of the call."""
@@ -54,9 +51,14 @@ class SpeechSource:
         del self._synthesizers[0]
         return True
 
-
-async def _recorded(pcm: bytes) -> AsyncIterator[SpeechChunk]:
-    yield SpeechChunk(pcm)
+    def _request(self, sentence: Sentence) -> SpeechRequest:
+        return SpeechRequest(
+            text=sentence.text,
+            language=self._engines.language,
+            voice=self._engines.voice,
+            rate_hz=self._rate_hz,
+            engine=self._engines.synthesizer_engine,
+        )
 
 
 class Speech:

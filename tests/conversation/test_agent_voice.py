@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from parley.conversation.agent_voice import AgentVoice
+from parley.conversation.agent_voice import AgentVoice, Fillers
 from parley.conversation.alarms import Alarms
+from parley.conversation.errors import EngineUnavailable
 from parley.conversation.flow.step import Line
 from parley.conversation.happenings import Inbox, SpeechFailed, SpeechQueued
 from parley.conversation.ports import SpeechChunk, SpeechRequest, Synthesizer
 from parley.conversation.settings import Engines
+from parley.conversation.speech import SpeechSource
 from tests.fakes.call_audio import FakeCallAudio, settle
+from tests.fakes.clock import FakeClock
 from tests.fakes.recognizer import FakeRecognizer
 from tests.fakes.synthesizer import FakeSynthesizer
 
@@ -94,10 +97,26 @@ async def test_recorded_prompt_is_played_instead_of_synthesis(tmp_path: Path) ->
     synthesizer = FakeSynthesizer()
     async with on_stage(synthesizer) as stage:
         await stage.says(Line("Hello. Welcome.", recording=str(tmp_path / "hello.wav")), Line("Which day?"))
+        await stage.voice.prepared.wait()
+        await settle()
         await stage.audio.advance(420)
         assert stage.audio.played_pcm.startswith(pcm)
         assert synthesizer.texts == ["Which day?"]
         assert stage.voice.heard() == "Hello. Welcome."
+
+
+async def test_fillers_are_coming_until_all_are_made_or_have_failed() -> None:
+    clock = FakeClock()
+    synthesizer = FakeSynthesizer(clock=clock, delay_ms=100, errors=[EngineUnavailable("gone")])
+    fillers = Fillers((Line("One moment."),))
+    assert not fillers.coming
+    making = asyncio.create_task(fillers.prepare(SpeechSource(Engines(FakeRecognizer(), synthesizer), 8000)))
+    await settle()
+    assert fillers.coming
+    clock.wind(100)
+    await making
+    assert not fillers.coming
+    assert fillers.next() is None
 
 
 class OddSynthesizer:

@@ -5,7 +5,7 @@ import pytest
 from parley.conversation.flow.step import AnswerKind, GoOn, HangUp, Line, Listen, Step
 from parley.conversation.record import EndReason
 from parley.conversation.settings import DialogueSettings
-from tests.conversation.phone_call import QUEUE, asks, says, talking
+from tests.conversation.phone_call import QUEUE, asks, offering, says, talking
 from tests.fakes.clock import FakeClock
 from tests.fakes.recognizer import Hears
 from tests.fakes.synthesizer import FakeSynthesizer
@@ -226,6 +226,20 @@ async def test_slow_synthesiser_is_bridged_by_a_filler() -> None:
         await call.speaks(600)
         await call.until_over()
         assert call.heard == ["Which day?", "One moment. Fine."]
+
+
+async def test_filler_that_is_made_during_the_wait_is_said_as_soon_as_it_is_ready() -> None:
+    clock = FakeClock()
+    synthesizer = FakeSynthesizer(clock=clock, delay_ms=4000)
+    hears, fillers = (Hears("tuesday", delay_ms=9000),), (Line("One moment."),)
+    async with offering(asks("Which?"), hears=hears, synthesizer=synthesizer, fillers=fillers, clock=clock) as call:
+        await call.passes(4000)
+        await call.answered()
+        filler_ready = call.audio.position_ms + 4000
+        await call.until_silent()
+        await call.speaks(600)
+        await call.audio.advance_until(lambda: not call.silent)
+        assert 0 <= call.audio.position_ms - filler_ready <= 120
 
 
 # --- timings ------------------------------------------------------------------------------------------------

@@ -2,12 +2,12 @@
 
 import pytest
 
-from parley.conversation.errors import EngineMissing, EngineTimeout, EngineUnavailable
+from parley.conversation.errors import EngineError, EngineMissing, EngineTimeout, EngineUnavailable
 from parley.conversation.flow.step import AnswerKind, HangUp, KeyPlan, Line, Listen, Step
 from parley.conversation.ports import PeerGone
 from parley.conversation.record import EndReason
 from parley.conversation.settings import DialogueSettings
-from tests.conversation.phone_call import asks, says, talking
+from tests.conversation.phone_call import asks, offering, says, talking
 from tests.fakes.recognizer import Hears
 from tests.fakes.synthesizer import FakeSynthesizer
 
@@ -15,8 +15,8 @@ DOWN = EngineUnavailable("the worker is gone")
 
 
 @pytest.mark.parametrize("error_at_block", [None, 0, 3])
-async def test_recogniser_that_fails_leads_to_the_prompt_that_offers_keys(error_at_block: int | None) -> None:
-    hears = (Hears(error=DOWN, error_at_block=error_at_block),)
+async def test_recogniser_that_fails_for_good_leads_to_the_prompt_that_offers_keys(error_at_block: int | None) -> None:
+    hears = (Hears(error=EngineMissing("no model"), error_at_block=error_at_block),)
     steps = (asks("Which day?"), asks("Please use the keys.", keys=KeyPlan()), says("Fine."))
     async with talking(*steps, hears=hears) as call:
         await call.until_silent()
@@ -32,9 +32,28 @@ async def test_recogniser_that_fails_leads_to_the_prompt_that_offers_keys(error_
         failure = call.log.notes[0]
         assert (failure.kind, failure.details) == (
             "engine_failed",
-            {"engine": "recognizer", "code": "engine_unavailable"},
+            {"engine": "recognizer", "code": "engine_missing"},
         )
         assert end.reason is EndReason.COMPLETED
+
+
+@pytest.mark.parametrize("error", [DOWN, EngineTimeout("busy")])
+async def test_recogniser_that_is_busy_once_has_the_agent_ask_again(error: EngineError) -> None:
+    hears = (Hears(error=error), "tuesday")
+    async with talking(asks("Which day?"), asks("Which day?"), says("Fine."), hears=hears) as call:
+        for _ in range(2):
+            await call.until_silent()
+            await call.speaks(600, pause_ms=600)
+        await call.until_over()
+        assert call.told == ["ask_again", "tuesday"]
+
+
+async def test_recogniser_that_fails_twice_in_a_row_leads_to_keys() -> None:
+    async with talking(asks("Which?"), hears=(Hears(error=DOWN),) * 2) as call:
+        for _ in range(2):
+            await call.until_silent()
+            await call.speaks(600, pause_ms=600)
+        assert call.told == ["ask_again", "offer_keys"]
 
 
 async def test_recogniser_that_never_finishes_is_given_up_at_its_deadline() -> None:
@@ -45,7 +64,7 @@ async def test_recogniser_that_never_finishes_is_given_up_at_its_deadline() -> N
         await call.passes(1900)
         assert call.told == []
         await call.passes(160)
-        assert call.told == ["offer_keys"]
+        assert call.told == ["ask_again"]
         assert call.recognizer.open == 0
         await call.until_over()
         assert call.log.notes[0].details["code"] == EngineTimeout.code
@@ -68,7 +87,7 @@ async def test_answer_between_failures_starts_their_count_again() -> None:
             await call.until_silent()
             await call.speaks(600, pause_ms=600)
         assert not call.over
-        assert call.told == ["offer_keys", "offer_keys", "sales", "offer_keys", "offer_keys"]
+        assert call.told == ["ask_again", "offer_keys", "sales", "ask_again", "offer_keys"]
 
 
 async def test_caller_who_answers_by_keys_is_not_given_up_for_a_dead_recogniser() -> None:
@@ -132,7 +151,9 @@ async def test_synthesiser_that_gives_no_audio_has_failed() -> None:
 
 async def test_missing_recording_is_synthesised() -> None:
     line = Line("Good morning.", recording="not-there.wav")
-    async with talking(Step((line,), Listen("start", AnswerKind.CHOICE))) as call:
+    async with offering(Step((line,), Listen("start", AnswerKind.CHOICE))) as call:
+        await call.session.prepared()
+        await call.answered()
         await call.until_silent()
         assert call.synthesizer.texts == ["Good morning."]
 

@@ -1,12 +1,14 @@
 """Recorded prompts from WAV files."""
 
+import asyncio
+import threading
 import wave
 from pathlib import Path
 
 import pytest
 
 from parley.conversation.errors import PromptError
-from parley.conversation.recorded_prompts import load_prompt
+from parley.conversation.recorded_prompts import load_prompt, prompt_audio
 
 PCM = b"\x00\x10\x00\xf0" * 4000
 
@@ -46,3 +48,37 @@ def test_missing_or_broken_file_is_named(tmp_path: Path) -> None:
     for name in ("c.wav", "not-there.wav"):
         with pytest.raises(PromptError, match=name):
             load_prompt(str(tmp_path / name), 8000)
+
+
+async def test_first_call_that_plays_a_prompt_does_not_read_it_on_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[threading.Thread] = []
+
+    def load(path: str, rate_hz: int) -> bytes:
+        readers.append(threading.current_thread())
+        return load_prompt(path, rate_hz)
+
+    monkeypatch.setattr("parley.conversation.recorded_prompts.load_prompt", load)
+    path = recording(tmp_path / "d.wav")
+    assert await prompt_audio(path, 8000) == PCM
+    assert len(readers) == 1
+    assert readers[0] is not threading.main_thread()
+
+
+async def test_prompt_that_was_played_before_is_there_at_once(tmp_path: Path) -> None:
+    path = recording(tmp_path / "e.wav")
+    await prompt_audio(path, 8000)
+    (tmp_path / "e.wav").unlink()
+    again = asyncio.create_task(prompt_audio(path, 8000))
+    await asyncio.sleep(0)
+    assert again.done()
+    assert again.result() == PCM
+
+
+async def test_prompt_that_could_not_be_read_is_tried_again(tmp_path: Path) -> None:
+    path = str(tmp_path / "f.wav")
+    with pytest.raises(PromptError):
+        await prompt_audio(path, 8000)
+    recording(tmp_path / "f.wav")
+    assert await prompt_audio(path, 8000) == PCM

@@ -6,15 +6,29 @@ import pytest
 
 from parley.call_control import HangupCause
 from parley.conversation.errors import EngineUnavailable, IllegalTransition
-from parley.conversation.flow.step import KeyPlan
+from parley.conversation.flow.step import KeyPlan, Step
 from parley.conversation.record import CallEnd, CallNote, CallStart, EndReason, Turn
-from parley.conversation.session import SessionState
+from parley.conversation.session import CallSession, SessionEnd, SessionState
+from parley.conversation.settings import DialogueSettings, Engines
 from tests.conversation.phone_call import QUEUE, START, asks, offering, says, talking
 from tests.fakes.call_audio import settle
 from tests.fakes.call_log import FakeCallLog
 from tests.fakes.clock import FakeClock
-from tests.fakes.recognizer import Hears
+from tests.fakes.recognizer import FakeRecognizer, Hears
+from tests.fakes.script import FakeScript
 from tests.fakes.synthesizer import FakeSynthesizer
+
+NEVER_MS = 10**9
+IMPATIENT = DialogueSettings(record_wait_ms=0, record_deadline_ms=0)
+ENGINES = Engines(FakeRecognizer(), FakeSynthesizer())
+
+
+class BrokenScript(FakeScript):
+    """A script with a fault of its own."""
+
+    def start(self) -> Step:
+        """Fail."""
+        raise ZeroDivisionError
 
 
 async def test_call_goes_through_its_states() -> None:
@@ -35,10 +49,6 @@ async def test_illegal_transitions_are_refused() -> None:
     async with talking(says("Bye.")) as call:
         with pytest.raises(IllegalTransition, match="talking to answered"):
             call.session.answered()
-        end = await call.until_over()
-        await call.session.close(end)
-        with pytest.raises(IllegalTransition):
-            await call.session.close(end)
 
 
 async def test_greeting_is_prepared_before_the_answer_and_played_after_it() -> None:
@@ -100,6 +110,85 @@ async def test_slow_call_log_delays_neither_the_caller_nor_loses_a_turn() -> Non
         assert call.log.turns[1].timings.response_ms is not None
         assert call.log.turns[1].timings.response_ms <= 510
         assert len(call.log.turns) == 2
+
+
+async def test_caller_is_handed_over_although_the_call_log_hangs(caplog: pytest.LogCaptureFixture) -> None:
+    log = FakeCallLog(delay_ms=NEVER_MS)
+    async with talking(says("I put you through.", QUEUE), log=log, settings=IMPATIENT) as call:
+        end = await call.until_over(2000)
+        assert end.then == QUEUE
+        await call.session.close(end)
+        assert log.facts == []
+        assert [record.__dict__["lost"] for record in caplog.records if "facts are lost" in record.getMessage()] == [4]
+
+
+async def test_what_the_call_log_had_no_time_for_is_committed_by_closing() -> None:
+    clock = FakeClock()
+    log = FakeCallLog(clock=clock, delay_ms=4000)
+    settings = DialogueSettings(record_wait_ms=0)
+    async with talking(says("Bye."), log=log, clock=clock, settings=settings) as call:
+        end = await call.until_over()
+        assert log.turns == []
+        closing = asyncio.create_task(call.session.close(end))
+        await call.audio.advance_until(closing.done)
+        assert [type(fact) for fact in log.facts] == [CallStart, int, Turn, CallEnd]
+
+
+async def test_closing_twice_records_one_end() -> None:
+    async with talking(says("Bye.")) as call:
+        end = await call.until_over()
+        await call.session.close(end)
+        facts = list(call.log.facts)
+        await call.session.close(end, reason=EndReason.FAILED)
+        assert call.log.facts == facts
+
+
+async def test_session_that_never_ran_is_recorded_as_it_is_closed() -> None:
+    log = FakeCallLog()
+    session = CallSession(START, FakeScript(says("Bye.")), ENGINES, log=log, clock=FakeClock())
+    await session.close(SessionEnd(EndReason.FAILED, None))
+    assert [type(fact) for fact in log.facts] == [CallStart, CallEnd]
+    assert session.state is SessionState.ENDED
+
+
+async def test_closing_ends_a_conversation_that_goes_on() -> None:
+    async with offering(asks("Which day?")) as call:
+        await call.session.close(SessionEnd(EndReason.FAILED, None))
+        call.session.answered()
+        await settle()
+        assert call.running.result().reason is EndReason.DRAINED
+        assert call.session.state is SessionState.ENDED
+        assert isinstance(call.log.facts[-1], CallEnd)
+
+
+async def test_cancelled_session_releases_a_call_log_that_hangs() -> None:
+    async with talking(asks("Which day?"), log=FakeCallLog(delay_ms=NEVER_MS)) as call:
+        await call.until_silent()
+        call.running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call.running
+        await settle()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_cancelled_session_can_be_closed_and_its_record_is_whole() -> None:
+    clock = FakeClock()
+    log = FakeCallLog(clock=clock, delay_ms=900)
+    async with talking(asks("Which day?"), log=log, clock=clock) as call:
+        call.running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call.running
+        closing = asyncio.create_task(call.session.close(SessionEnd(EndReason.FAILED, None)))
+        await call.audio.advance_until(closing.done)
+        assert [type(fact) for fact in log.facts] == [CallStart, int, CallEnd]
+
+
+async def test_failed_session_can_be_closed() -> None:
+    async with offering(asks("Which day?"), script=BrokenScript()) as call:
+        with pytest.raises(ExceptionGroup):
+            await call.running
+        await call.session.close(SessionEnd(EndReason.FAILED, None))
+        assert [type(fact) for fact in call.log.facts] == [CallStart, CallEnd]
 
 
 async def test_call_log_that_fails_does_not_harm_the_call() -> None:

@@ -14,7 +14,7 @@ class FakeScript(Script):
         self._steps = list(steps)
         self._result = result or FlowResult(outcome="booked", intent="appointment", slots={"day": "tuesday"})
         self.told: list[Heard | str] = []
-        """What the caller did: Heard, keys, `silence` or `offer_keys`."""
+        """What the caller did: Heard, keys, `silence`, `ask_again` or `offer_keys`."""
 
     @property
     def result(self) -> FlowResult:
@@ -38,6 +38,11 @@ class FakeScript(Script):
     def silence(self) -> Step:
         """Take silence."""
         self.told.append("silence")
+        return self._next()
+
+    def ask_again(self) -> Step:
+        """Take note that speech was not recognised this once."""
+        self.told.append("ask_again")
         return self._next()
 
     def offer_keys(self) -> Step:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from parley.conversation.flow import schema
 from parley.conversation.flow.edition import BACK, BUILT_IN
 from parley.conversation.flow.languages import LANGUAGES, SAYINGS
-from parley.conversation.flow.memory import CALL_FACTS, REASON
+from parley.conversation.flow.memory import CALL_FACTS, CALLERS_FACTS, REASON
 from parley.conversation.flow.shape import suggest
 from parley.conversation.flow.source import Path, Source
 from parley.conversation.flow.template import TemplateError, Variable, parse_template
@@ -183,24 +183,52 @@ def _check_text(path: Path, text: str, known: frozenset[str], source: Source) ->
 
 
 def _check_destinations(flow: schema.FlowFile, source: Source) -> None:
-    """A caller must never choose where we call: no slot may become a destination."""
+    """A caller must never choose where we call: nothing that callers control may become a destination."""
+    known, chains = known_variables(flow), _callers_variables(flow)
     places: list[tuple[Path, str]] = [(("fallback",), flow.fallback)]
     for name, node in flow.nodes.items():
         if node.transfer is not None:
             places.append((("nodes", name, "transfer"), node.transfer.queue or node.transfer.number))
         for stored, text in node.set.items():
             path: Path = ("nodes", name, "set", stored)
-            found = _check_text(path, text, known_variables(flow), source)
-            if stored in flow.variables and any(each.name in flow.slots for each in found):
-                source.problem(
-                    path, f"'{stored}' comes from the dialplan and would hold the caller's words", "use another name"
-                )
-    declared = frozenset({*flow.variables, *CALL_FACTS})
+            for variable in _check_text(path, text, known, source):
+                if stored in flow.variables and variable.name in chains:
+                    chain = _written((*chains[variable.name], stored))
+                    what = f"'{stored}' comes from the dialplan and would hold what the caller controls ({chain})"
+                    source.problem(path, what, "use another name")
     for path, text in places:
-        for variable in _check_text(path, text, known_variables(flow), source):
-            if variable.name in known_variables(flow) and variable.name not in declared:
+        for variable in _check_text(path, text, known, source):
+            if variable.name in chains:
+                chain = _written(chains[variable.name])
+                what = f"the caller would choose the destination '{{{variable.name}}}' ({chain})"
                 todo = "use a fixed destination or one from 'variables:', so that callers cannot dial out through you"
-                source.problem(path, f"the caller would choose the destination '{{{variable.name}}}'", todo)
+                source.problem(path, what, todo)
+
+
+def _callers_variables(flow: schema.FlowFile) -> dict[str, tuple[str, ...]]:
+    """Return every name whose value callers control, with the way by which it comes to it through `set:`."""
+    chains: dict[str, tuple[str, ...]] = {name: (name,) for name in (*flow.slots, *CALLERS_FACTS)}
+    stored = [(name, _names_in(text)) for node in flow.nodes.values() for name, text in node.set.items()]
+    found = True
+    while found:
+        found = False
+        for name, parts in stored:
+            part = next((part for part in parts if part in chains), None)
+            if part is not None and name not in chains:
+                chains[name] = (*chains[part], name)
+                found = True
+    return chains
+
+
+def _names_in(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(variable.name for variable in parse_template(text).variables)
+    except TemplateError:
+        return ()
+
+
+def _written(chain: Sequence[str]) -> str:
+    return " -> ".join(f"'{name}'" for name in chain)
 
 
 def known_variables(flow: schema.FlowFile) -> frozenset[str]:

@@ -8,8 +8,9 @@ from functools import cached_property
 from parley.conversation.flow import schema
 from parley.conversation.flow.languages import LANGUAGES, Language
 from parley.conversation.flow.phrase_book import NO, YES, PhraseBook
-from parley.conversation.flow.phrases import OneOf, Pattern, Rules, parse_phrase, resolve
+from parley.conversation.flow.phrases import OneOf, Pattern, Rules, left_factored, parse_phrase, resolve, sentences_of
 from parley.conversation.flow.prompts import Passage, Recordings, compile_prompt, text_of
+from parley.conversation.flow.question import Question, intents_at
 from parley.conversation.flow.slots import Slot, make_slot
 from parley.conversation.flow.template import split_sentences
 
@@ -44,13 +45,22 @@ class Edition:
         )
         self.slots: Mapping[str, Slot] = {name: self._slot(spec) for name, spec in flow.slots.items()}
         self._books: dict[tuple[str, ...], PhraseBook] = {}
+        self._factored: dict[tuple[str, ...], Pattern] = {}
 
-    def book(self, intents: Sequence[str]) -> PhraseBook:
-        """Return the phrase book of these intents; made once."""
-        key = tuple(intents)
+    def book(self, question: Question) -> PhraseBook:
+        """Return the phrase book of what is understood at a question; made once."""
+        key = intents_at(question, self.everywhere)
         if key not in self._books:
             self._books[key] = PhraseBook({name: self.intents[name] for name in key}, self.language)
         return self._books[key]
+
+    def phrases(self, intents: Sequence[str]) -> Pattern:
+        """Return all phrases of these intents as one pattern, in which they share their beginnings; made once."""
+        key = tuple(intents)
+        if key not in self._factored:
+            patterns = (pattern for name in key for pattern in self.intents[name])
+            self._factored[key] = left_factored(text for pattern in patterns for text in sentences_of(pattern))
+        return self._factored[key]
 
     def label(self, intent: str) -> str:
         """Return how the agent names an intent."""

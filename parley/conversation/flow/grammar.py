@@ -74,9 +74,8 @@ class _GrammarWriter:
 
     def _intents(self, names: Sequence[str]) -> Pattern:
         """All intents as one rule: they share their beginnings."""
-        patterns = [pattern for name in names for pattern in self._edition.intents[name]]
-        self._rules["intent"] = left_factored(sentence for pattern in patterns for sentence in sentences_of(pattern))
-        for pattern in patterns:
+        self._rules["intent"] = self._edition.phrases(names)
+        for pattern in (pattern for name in names for pattern in self._edition.intents[name]):
             for part in parts_of(pattern):
                 if isinstance(part, Blank):
                     self._add_slot(part.slot)

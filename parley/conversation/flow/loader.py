@@ -49,6 +49,7 @@ def load_flow_text(text: str, file: str = FILE_NAME, prompts_folder: Path | None
     recordings = {language: _find_recordings(prompts_folder, language) for language in spec.languages}
     warnings += _unused(spec, source)
     flow = Flow(spec, recordings)
+    flow.prepare()
     flow.warnings = (*_texts(warnings, file), *_needless_recordings(flow, recordings))
     return flow
 

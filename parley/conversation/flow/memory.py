@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from parley.conversation.flow.edition import Edition
+from parley.conversation.flow.languages.base import is_digits
 from parley.conversation.flow.prompts import fill
 from parley.conversation.flow.slots import Context, Saying
 from parley.conversation.flow.step import Line
@@ -13,6 +14,8 @@ from parley.conversation.flow.template import Variable, parse_template
 
 CALL_FACTS = ("call_id", "ani", "dnis")
 """Facts that every call has; a flow uses them like variables."""
+CALLERS_FACTS = ("ani", "dnis")
+"""Those that callers choose: what they send as their number, and what they dial."""
 REASON = "reason"
 """Why the caller is handed over, in the words of the sayings `reason_…`."""
 
@@ -37,11 +40,11 @@ class Memory:
         self.slots.clear()
 
     def write(self, name: str, text: str) -> None:
-        """Set a variable or a slot; empty text forgets a slot."""
+        """Set a variable or a slot; empty text, or one that is no value of the slot, forgets it."""
         if name not in self._edition.slots:
             self._variables[name] = text
             self._written.add(name)
-        elif text:
+        elif text and self._edition.slots[name].holds(text):
             self.slots[name] = text
         else:
             self.slots.pop(name, None)
@@ -109,8 +112,8 @@ class Memory:
     def _say_as(self, form: str, value: str) -> str:
         language = self._edition.language
         if form == "digits":
-            return language.say_digits("".join(character for character in value if character.isdigit()))
-        if form == "number" and value.isdigit() and len(value) <= 6:
+            return language.say_digits("".join(character for character in value if is_digits(character)))
+        if form == "number" and is_digits(value) and len(value) <= 6:
             return language.say_number(int(value))
         if form in ("day", "date"):
             try:

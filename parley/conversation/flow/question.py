@@ -5,11 +5,11 @@ Two kinds: `Ask` is a node's own question; `Confirm` is 'Did you say …?' about
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from parley.conversation.flow.phrase_book import NO, YES
-from parley.conversation.flow.schema import Choice
+from parley.conversation.flow.schema import Choice, FlowFile, Node
 from parley.conversation.flow.slots import Saying, Slot
 from parley.conversation.flow.step import AnswerKind, KeyPlan
 
@@ -63,6 +63,35 @@ Question = Ask | Confirm
 def ask_of(question: Question) -> Ask:
     """Return the node's question that is being asked, or that a read-back belongs to."""
     return question.ask if isinstance(question, Confirm) else question
+
+
+def ask_at(name: str, node: Node, slots: Mapping[str, Slot], echoed: Sequence[str] = ()) -> Ask:
+    """Return a node's question. echoed: slots whose values the agent has just repeated, to be corrected there."""
+    return Ask(
+        node=name,
+        slot_name=node.slot or "",
+        slot=slots[node.slot] if node.slot else None,
+        choices=node.choices,
+        correctable=tuple(dict.fromkeys(slot for slot in (*echoed, *node.correct) if slot != node.slot)),
+    )
+
+
+def possible_questions(flow: FlowFile, slots: Mapping[str, Slot]) -> Iterator[Question]:
+    """Yield every question that a run can ask, the values that are confirmed left out."""
+    echoes: list[tuple[str, ...]] = [(), *((name,) for name, spec in flow.slots.items() if spec.confirm == "echo")]
+    for name, node in flow.nodes.items():
+        if node.ask is None:
+            continue
+        for ask in (ask_at(name, node, slots, echoed) for echoed in echoes):
+            yield ask
+            yield Confirm(ask)
+            yield from (Confirm(ask, slot_name) for slot_name in (ask.slot_name, *ask.correctable) if slot_name)
+
+
+def intents_at(question: Question, everywhere: Sequence[str]) -> tuple[str, ...]:
+    """Return the intents that are understood at a question, each once; on a tie between two the first is meant."""
+    own = (*question.ask.choices, YES, NO) if isinstance(question, Confirm) else tuple(question.choices)
+    return tuple(dict.fromkeys((*own, *everywhere)))
 
 
 def assign_keys(choices: Mapping[str, Choice]) -> dict[str, str]:

@@ -21,6 +21,12 @@ def _repair_regex(language: Language) -> re.Pattern[str]:
     return re.compile(r"(?<!\S)" + to_regex(repair_pattern(language)))
 
 
+def prepare_repairs(language: Language) -> None:
+    """Make what recognises phrases of repair, so that no call waits for it."""
+    _repair_regex(language)
+    _negations(language)
+
+
 def has_repair(words: Sequence[str], language: Language) -> bool:
     """Tell whether the words hold a phrase of repair."""
     text = "".join(word + " " for word in words)

@@ -21,6 +21,7 @@ from parley.conversation.flow.question import (
     Ask,
     Confirm,
     Question,
+    ask_at,
     ask_of,
     takes_zero,
 )
@@ -133,6 +134,13 @@ class FlowRun:
         self._open_question()
         return self._failed("no_input")
 
+    def ask_again(self) -> Step:
+        """Ask again, by speech or keys, which are announced this once; counts as no failure. Raises FlowEnded.
+
+        For the moment when speech could not be recognised, which may pass.
+        """
+        return self._pose(self._open_question(), self._memory.saying("no_match_1"), with_keys=True)
+
     def offer_keys(self) -> Step:
         """Ask again, by keys, and announce the keys of every question from now on. Raises FlowEnded.
 
@@ -169,14 +177,7 @@ class FlowRun:
         return self._give_up_to_queue(lines)
 
     def _ask(self, name: str, node: schema.Node, lines: list[Line]) -> Step:
-        correctable = [slot for slot in (*self._echoed, *node.correct) if slot != node.slot]
-        ask = Ask(
-            node=name,
-            slot_name=node.slot or "",
-            slot=self._edition.slots[node.slot] if node.slot else None,
-            choices=node.choices,
-            correctable=tuple(dict.fromkeys(correctable)),
-        )
+        ask = ask_at(name, node, self._edition.slots, self._echoed)
         self._echoed = ()
         self._failures = self._denials = self._inputs = 0
         self._question = ask

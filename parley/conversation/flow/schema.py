@@ -136,7 +136,7 @@ class Range(Part):
     def _from_yaml(cls, value: Any) -> Any:
         if isinstance(value, Range | dict):
             return value
-        match = re.fullmatch(r"\s*(\d{1,6})\s*(?:(?:to|-)\s*(\d{1,6})\s*)?", str(value))
+        match = re.fullmatch(r"\s*([0-9]{1,6})\s*(?:(?:to|-)\s*([0-9]{1,6})\s*)?", str(value))
         if match is None:
             raise ValueError("write a number or a range such as '4 to 8'")
         lowest = int(match.group(1))

@@ -67,7 +67,7 @@ class Understanding:
         return self._at_ask(question, words, text)
 
     def _at_ask(self, ask: Ask, words: Sequence[str], text: str) -> Meaning | None:
-        match = self._edition.book((*ask.choices, *self._edition.everywhere)).find(words)
+        match = self._edition.book(ask).find(words)
         if match is not None and match.whole:
             return self._wish(match)
         if ask.slot is not None and ask.kind is AnswerKind.FREE:
@@ -89,8 +89,7 @@ class Understanding:
         return self._correction(ask.correctable, words)
 
     def _at_confirm(self, confirm: Confirm, words: Sequence[str]) -> Meaning | None:
-        intents = (*confirm.ask.choices, YES, NO, *self._edition.everywhere)
-        match = self._edition.book(tuple(dict.fromkeys(intents))).find(words)
+        match = self._edition.book(confirm).find(words)
         if match is not None and match.whole:
             return self._wish(match)
         if (value := self._other_value(confirm, words)) is not None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from parley.conversation.flow.loader import load_flow
+from parley.conversation.flow.rehearsal import load_rehearsals, rehearse
 from tests.conversation.flow.building import Walk, small_flow
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -41,3 +42,42 @@ def test_sentence_without_a_value_is_left_out() -> None:
     flow = small_flow("nodes: {ask_day: {say: 'You call from {ani}. Hello.'}}")
     assert Walk(flow).said == "Hello. Which day?"
     assert Walk(flow, facts={"ani": "12"}).said == "You call from 12. Hello. Which day?"
+
+
+def test_no_call_waits_for_a_grammar_or_a_phrase_book_to_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = load_flow(ROOT / "flows" / "appointment")
+    rehearsals = load_rehearsals(ROOT / "flows" / "appointment")
+
+    def refuse(*args: object) -> None:
+        raise AssertionError("made during a call")
+
+    monkeypatch.setattr("parley.conversation.flow.flow.write_grammar", refuse)
+    monkeypatch.setattr("parley.conversation.flow.edition.PhraseBook", refuse)
+    monkeypatch.setattr("parley.conversation.flow.edition.compile_prompt", refuse)
+    assert rehearsals
+    for rehearsal in rehearsals:
+        assert rehearse(flow, rehearsal) == []
+
+
+def test_questions_after_an_echo_are_made_ready_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    change = """
+slots: {day: {confirm: echo}, size: {type: number}}
+nodes:
+  ask_day: {go: ask_size}
+  ask_size: {ask: 'How many?', slot: size, go: done}
+"""
+    flow = small_flow(change)
+
+    def refuse(*args: object) -> None:
+        raise AssertionError("made during a call")
+
+    monkeypatch.setattr("parley.conversation.flow.flow.write_grammar", refuse)
+    monkeypatch.setattr("parley.conversation.flow.edition.PhraseBook", refuse)
+    walk = Walk(flow)
+    walk.hear("tomorrow")
+    walk.hear("no, Thursday")
+    assert walk.said == "I have Thursday. Is that right?"
+    walk.hear("yes")
+    assert walk.hear("two", confidence=0.5) == "I have two. Is that right?"
+    walk.hear("goodbye", confidence=0.5)
+    assert walk.said == "Did you say goodbye?"

@@ -6,7 +6,7 @@ import pytest
 
 from parley.conversation.errors import FlowError
 from parley.conversation.flow.loader import find_flow, load_flow, load_flow_text
-from tests.conversation.flow.building import SMALL, merged, small_flow
+from tests.conversation.flow.building import SMALL, Walk, merged, small_flow
 
 BROKEN = """flow: broken
 languages: [en, zh]
@@ -117,6 +117,75 @@ def test_mistake_is_told_with_its_line_and_what_to_do(old: str, new: str, line: 
     assert told, str(caught.value)
     assert told[0].startswith(f"flows/broken/flow.yaml:{line}: ")
     assert todo in told[0].partition("; ")[2]
+
+
+CHAIN = """
+slots: {wanted: {type: digits, length: 4}}
+nodes:
+  ask_day: {ask: 'Which number?', slot: wanted, go: first}
+  first: {set: {step: "{wanted}"}, go: second}
+  second: {set: {via: "0044{step}"}, go: third}
+  third: {transfer: DESTINATION}
+"""
+
+
+def destination_problem(change: str) -> str:
+    with pytest.raises(FlowError) as caught:
+        small_flow(change)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("destination", ["{number: '{via}'}", "{queue: '{via}'}", "'{via}'", "'q_{step}'"])
+def test_callers_words_cannot_become_a_destination_on_any_detour(destination: str) -> None:
+    told = destination_problem(CHAIN.replace("DESTINATION", destination))
+    assert "the caller would choose the destination" in told
+    assert ("'wanted' -> 'step' -> 'via'" in told) == ("via" in destination)
+
+
+def test_order_of_the_nodes_does_not_hide_a_detour() -> None:
+    change = """
+nodes:
+  done: {end: null, set: {c: "{b}"}, go: more}
+  more: {set: {b: "{a}"}, go: last}
+  last: {set: {a: "{day}"}, go: ask_again}
+  ask_again: {ask: 'Which day?', slot: day, go: desk}
+  desk: {transfer: "{c}"}
+"""
+    assert "'day' -> 'a' -> 'b' -> 'c'" in destination_problem(change)
+
+
+@pytest.mark.parametrize("fact", ["ani", "dnis"])
+@pytest.mark.parametrize("where", ["transfer: {number: '{X}'}", "transfer: '{X}'", "set: {y: '{X}'}, transfer: '{y}'"])
+def test_number_that_the_caller_calls_from_or_dials_is_no_destination(fact: str, where: str) -> None:
+    told = destination_problem(f"nodes: {{done: {{end: null, {where.replace('X', fact)}}}}}")
+    assert "the caller would choose the destination" in told
+    assert f"'{fact}'" in told
+
+
+def test_callers_number_is_no_fallback_queue() -> None:
+    assert "the caller would choose the destination" in destination_problem("fallback: '{ani}'")
+
+
+def test_variable_of_the_dialplan_cannot_be_overwritten_with_callers_words_on_a_detour() -> None:
+    change = """
+variables: {queue: sales}
+nodes: {done: {set: {x: "{ani}", queue: "{x}"}}}
+"""
+    told = destination_problem(change)
+    assert "'queue' comes from the dialplan" in told
+    assert "'ani' -> 'x' -> 'queue'" in told
+
+
+def test_fixed_text_and_the_dialplans_variables_are_destinations_on_any_detour() -> None:
+    change = """
+variables: {desk: "100", area: "0044"}
+nodes:
+  done: {end: null, set: {note: "{day}", via: "{area}20", queue: night}, go: last}
+  last: {transfer: {number: "{via}"}}
+"""
+    walk = Walk(small_flow(change), facts={"area": "0049"})
+    walk.hear("tomorrow")
+    assert walk.transfer.destination == "004920"
 
 
 def test_several_mistakes_are_told_at_once_in_the_order_of_their_lines() -> None:

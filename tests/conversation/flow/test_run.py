@@ -6,6 +6,7 @@ import pytest
 
 from parley.conversation.flow.run import MAX_INPUTS_PER_QUESTION, FlowEnded, FlowRun
 from parley.conversation.flow.step import AnswerKind, GoOn, HangUp, Heard, KeyPlan
+from parley.conversation.flow.template import FORMS
 from tests.conversation.flow.building import MONDAY, Walk, small_flow
 
 CHOICES = """
@@ -37,7 +38,14 @@ def test_answer_leads_on_and_is_stored_normalised() -> None:
 def test_input_after_the_end_is_refused() -> None:
     walk = Walk(small_flow())
     walk.hear("Thursday")
-    for call in (lambda: walk.hear("x"), lambda: walk.press("1"), walk.silence, walk.run.start, walk.run.offer_keys):
+    for call in (
+        lambda: walk.hear("x"),
+        lambda: walk.press("1"),
+        walk.silence,
+        walk.run.start,
+        walk.run.ask_again,
+        walk.run.offer_keys,
+    ):
         with pytest.raises(FlowEnded):
             call()
 
@@ -310,6 +318,17 @@ def test_keys_that_mean_nothing_are_a_failure(keys: str) -> None:
     assert walk.press(keys).startswith("Sorry, I didn't understand that.")
 
 
+def test_speech_that_failed_once_leaves_the_rest_of_the_call_as_it_was() -> None:
+    walk = Walk(small_flow("slots: {day: {confirm: always}}"))
+    walk.step = walk.run.ask_again()
+    assert walk.said.startswith("Sorry, I didn't understand that. Which day? Press 8 for today")
+    assert walk.listen.grammar
+    assert "Press" not in walk.hear("tomorrow")
+    for _ in range(3):
+        walk.step = walk.run.ask_again()
+    assert walk.hear("yes") == "See you on tomorrow."
+
+
 def test_keys_alone_carry_the_call_when_speech_is_gone() -> None:
     walk = Walk(small_flow("slots: {day: {confirm: always}}"))
     walk.step = walk.run.offer_keys()
@@ -376,3 +395,58 @@ def test_lines_that_must_be_heard_cannot_be_interrupted() -> None:
 def test_waits_follow_the_node_then_the_flow() -> None:
     assert Walk(small_flow("wait: 4")).listen.no_input_ms == 4000
     assert Walk(small_flow("wait: 4\nnodes: {ask_day: {wait: 9.5}}")).listen.no_input_ms == 9500
+
+
+ODD_NUMBERS = ("²", "12²", "①", "٣٤", "४", "１２", "9" * 5000, "+1", "-1", "1e3", "none", "2026-02-30", " ")
+
+
+@pytest.mark.parametrize("form", [f":{form}" for form in FORMS] + [""])
+def test_no_calling_number_can_break_the_call(form: str) -> None:
+    flow = small_flow(f"nodes: {{ask_day: {{say: 'You are {{ani{form}}}.'}}}}")
+    for ani in ODD_NUMBERS:
+        assert Walk(flow, facts={"ani": ani}).said.endswith("Which day?")
+
+
+SLOTS = (
+    "{type: yes_no}",
+    "{type: digits, length: 1 to 20}",
+    "{type: number}",
+    "{type: choice, options: {am: [morning], pm: [afternoon]}}",
+    "{type: day}",
+    "{type: free}",
+)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("slot", SLOTS)
+def test_nothing_that_is_said_or_keyed_can_break_the_call(slot: str, language: str) -> None:
+    nodes = "{ask_day: {slot: x}, done: {say: 'Got {x}.'}}"
+    flow = small_flow(f"languages: [{language}]\nslots: {{x: {slot}}}\nnodes: {nodes}")
+    for odd in ODD_NUMBERS:
+        said, keyed = Walk(flow, language), Walk(flow, language)
+        said.hear(odd)
+        keyed.press(odd)
+        for walk in (said, keyed):
+            assert walk.said
+            assert slot == "{type: free}" or walk.run.result.slots.get("x", "").isascii()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("slot", SLOTS[:-1])
+def test_slot_that_is_set_to_what_is_no_value_of_it_is_empty(slot: str, language: str) -> None:
+    nodes = "{hello: {set: {x: '{ani}'}, go: ask_day}, ask_day: {say: 'Got {x}.'}}"
+    flow = small_flow(f"languages: [{language}]\nstart: hello\nslots: {{x: {slot}}}\nnodes: {nodes}")
+    for odd in ODD_NUMBERS:
+        walk = Walk(flow, language, {"ani": odd})
+        assert "x" not in walk.run.result.slots, odd
+        assert "Got" not in walk.said
+
+
+@pytest.mark.parametrize(
+    ("slot", "value"), list(zip(SLOTS, ("yes", "0123", "1250", "pm", "2026-03-05", "at noon"), strict=True))
+)
+def test_slot_can_be_set_to_a_value_of_it(slot: str, value: str) -> None:
+    nodes = "{hello: {set: {x: '{ani}'}, go: ask_day}, ask_day: {say: 'Got {x}.'}}"
+    walk = Walk(small_flow(f"start: hello\nslots: {{x: {slot}}}\nnodes: {nodes}"), facts={"ani": value})
+    assert walk.run.result.slots == {"x": value}
+    assert walk.said.startswith("Got ")

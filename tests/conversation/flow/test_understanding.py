@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parley.conversation.flow.edition import Edition
@@ -40,6 +40,7 @@ def expected_sentences(grammar: str) -> st.SearchStrategy[str]:
 
 
 @pytest.mark.parametrize("code", FLOW.languages)
+@settings(deadline=None)
 @given(data=st.data())
 def test_every_sentence_that_a_grammar_allows_is_understood(code: str, data: st.DataObject) -> None:
     edition = FLOW.edition(code)

@@ -64,6 +64,11 @@ class Wording:
     """The few phrases by which a value is taken back: 'not Tuesday, Thursday'."""
 
 
+def is_digits(text: str) -> bool:
+    """Tell whether the text is one or more of 0 to 9. `str.isdigit` is true of '²' and '①', which are no numbers."""
+    return text.isascii() and text.isdigit()
+
+
 class Language(Protocol):
     """One language."""
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from parley.conversation.flow.languages.base import Wording
+from parley.conversation.flow.languages.base import Wording, is_digits
 from parley.conversation.flow.languages.calendar import (
     coming_date,
     coming_day_of_month,
@@ -31,7 +31,7 @@ def parse_digits(words: Sequence[str]) -> str | None:
     """Return the digits that the characters are; 幺 is one, as on the telephone."""
     if not words:
         return None
-    found = [word if word.isascii() and word.isdigit() else str(_DIGIT.get(word, "")) for word in words]
+    found = [word if is_digits(word) else str(_DIGIT.get(word, "")) for word in words]
     return "".join(found) if all(found) else None
 
 

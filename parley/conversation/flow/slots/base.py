@@ -49,6 +49,10 @@ class Slot(Protocol):
         """Return the one value that the words hold, valid or not; None when there is none, or several."""
         ...
 
+    def holds(self, value: str) -> bool:
+        """Tell whether a text that nobody has looked at is a value as this slot stores them."""
+        ...
+
     def complain(self, value: str, context: Context) -> Saying | None:
         """Return why the value will not do, or None."""
         ...

@@ -39,6 +39,10 @@ class ChoiceSlot:
         match = self._book.find(words)
         return match.intent if match is not None and match.whole else None
 
+    def holds(self, value: str) -> bool:
+        """The options."""
+        return value in self._options
+
     def complain(self, value: str, context: Context) -> Saying | None:
         """Every option will do."""
         return None
@@ -53,8 +57,7 @@ class ChoiceSlot:
 
     def from_keys(self, digits: str, context: Context) -> str | None:
         """The key is the option's position."""
-        at = int(digits) - 1 if digits.isdigit() else -1
-        return self._options[at] if 0 <= at < len(self._options) else None
+        return next((option for at, option in enumerate(self._options, start=1) if str(at) == digits), None)
 
     def key_sayings(self) -> Sequence[Saying]:
         """Return the sayings that announce the keys."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from parley.conversation.flow.languages import Language, scan
+from parley.conversation.flow.languages.base import is_digits
 from parley.conversation.flow.languages.calendar import coming_date, coming_weekday
 from parley.conversation.flow.phrases import Speech, parse_speech
 from parley.conversation.flow.schema import WEEKDAYS
@@ -32,6 +33,13 @@ class DaySlot:
         day = choose(hits, words, self._language)
         return None if day is None else day.isoformat()
 
+    def holds(self, value: str) -> bool:
+        """ISO dates."""
+        try:
+            return date.fromisoformat(value).isoformat() == value
+        except ValueError:
+            return False
+
     def complain(self, value: str, context: Context) -> Saying | None:
         """Complain of a day that is closed, too early or too late."""
         day = date.fromisoformat(value)
@@ -56,7 +64,7 @@ class DaySlot:
             day = coming_weekday(int(digits) - 1, context.today)
         elif digits in ("8", "9"):
             day = context.today + timedelta(days=int(digits) - 8)
-        elif len(digits) == 4 and digits.isdigit():
+        elif len(digits) == 4 and is_digits(digits):
             day = coming_date(int(digits[:2]), int(digits[2:]), context.today)
         return None if day is None else day.isoformat()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from parley.conversation.flow.languages import Language, scan
+from parley.conversation.flow.languages.base import is_digits
 from parley.conversation.flow.phrases import Speech, parse_speech
 from parley.conversation.flow.slots.base import Context, Saying, choose
 from parley.conversation.flow.step import AnswerKind, KeyPlan
@@ -27,6 +28,10 @@ class DigitsSlot:
         fitting = [hit for hit in hits if self._shortest <= len(hit.value) <= self._longest]
         return choose(fitting or hits, words, self._language)
 
+    def holds(self, value: str) -> bool:
+        """Digits, not too many."""
+        return is_digits(value) and len(value) <= self._longest
+
     def complain(self, value: str, context: Context) -> Saying | None:
         """Complain of a wrong length."""
         if self._shortest <= len(value) <= self._longest:
@@ -48,7 +53,7 @@ class DigitsSlot:
 
     def from_keys(self, digits: str, context: Context) -> str | None:
         """The keys are the digits."""
-        return digits if digits.isdigit() else None
+        return digits if is_digits(digits) else None
 
     def key_sayings(self) -> Sequence[Saying]:
         """Return the sayings that announce the keys."""

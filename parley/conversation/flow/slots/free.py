@@ -23,6 +23,10 @@ class FreeSlot:
         """Return what was said."""
         return self._language.join(words) or None
 
+    def holds(self, value: str) -> bool:
+        """Anything."""
+        return True
+
     def complain(self, value: str, context: Context) -> Saying | None:
         """Anything will do."""
         return None

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from parley.conversation.flow.languages import Language, scan
+from parley.conversation.flow.languages.base import is_digits
 from parley.conversation.flow.phrases import Speech, parse_speech
 from parley.conversation.flow.slots.base import Context, Saying, choose
 from parley.conversation.flow.step import AnswerKind, KeyPlan
+
+MAX_DIGITS = 6
+"""Of the highest number that every language can say."""
 
 
 class NumberSlot:
@@ -26,6 +30,10 @@ class NumberSlot:
         number = choose(scan(words, self._language.parse_number), words, self._language)
         return None if number is None else str(number)
 
+    def holds(self, value: str) -> bool:
+        """Numbers that can be said."""
+        return is_digits(value) and len(value) <= MAX_DIGITS
+
     def complain(self, value: str, context: Context) -> Saying | None:
         """Complain of a number out of range."""
         if self._lowest <= int(value) <= self._highest:
@@ -43,7 +51,7 @@ class NumberSlot:
 
     def from_keys(self, digits: str, context: Context) -> str | None:
         """The keys are the number."""
-        return str(int(digits)) if digits.isdigit() else None
+        return str(int(digits)) if is_digits(digits) and len(digits) <= MAX_DIGITS else None
 
     def key_sayings(self) -> Sequence[Saying]:
         """Return the sayings that announce the keys."""

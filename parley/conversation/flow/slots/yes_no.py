@@ -28,6 +28,10 @@ class YesNoSlot:
         match = self._book.find(words)
         return None if match is None else match.intent
 
+    def holds(self, value: str) -> bool:
+        """Yes and no."""
+        return value in (YES, NO)
+
     def complain(self, value: str, context: Context) -> Saying | None:
         """Both will do."""
         return None
