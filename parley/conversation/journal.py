@@ -104,6 +104,7 @@ class Journal:
         """Return the writer; there is never more than one, or facts would overtake each other."""
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write())
+            self._writer.add_done_callback(_tell_fault)
         return self._writer
 
     async def _write(self) -> None:
@@ -117,3 +118,9 @@ class Journal:
             except asyncio.CancelledError:
                 self._facts.appendleft(fact)
                 raise
+
+
+def _tell_fault(writer: asyncio.Task[None]) -> None:
+    """Report a fault of ours that ended a writer: nobody awaits its result."""
+    if not writer.cancelled() and (fault := writer.exception()) is not None:
+        logger.error("call log has a fault, a fact is lost", exc_info=fault)

@@ -117,6 +117,27 @@ async def test_fact_whose_commit_was_broken_off_keeps_its_place() -> None:
     assert log.facts == [note(1), note(2), END]
 
 
+class FaultyCallLog(FakeCallLog):
+    """A call log with a fault of ours in it."""
+
+    async def call_answered(self, call_id: str, at_ms: int) -> None:
+        """Fail as no call log may."""
+        raise ZeroDivisionError
+
+
+async def test_fault_in_the_call_log_costs_one_fact_and_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    log = FaultyCallLog()
+    journal = Journal(log, "call-1")
+    journal.noted(note(1))
+    journal.call_answered(5)
+    journal.noted(note(2))
+    await journal.close(END, PATIENCE_S)
+    await settle()
+    assert log.facts == [note(1), note(2), END]
+    assert [record.getMessage() for record in caplog.records] == ["call log has a fault, a fact is lost"]
+    assert caplog.records[0].exc_info is not None
+
+
 async def test_nothing_is_recorded_after_the_end(caplog: pytest.LogCaptureFixture) -> None:
     log = FakeCallLog()
     journal = Journal(log, "call-1")

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from parley.app.doctor import examine
 from parley.app.findings import Finding, Level
 from parley.app.settings import Settings, load_settings
 from tests.support.asterisk import Asterisk, require_asterisk
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
 
-def settings_for(pbx: Asterisk, folder: Path, password: str = "") -> Settings:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pbx() -> AsyncIterator[Asterisk]:
+    """One Asterisk, set up as the repository has it."""
+    async with Asterisk(program=require_asterisk()) as running:
+        yield running
+
+
+def settings_for(pbx: Asterisk, folder: Path, *, password: str = "", url: str = "", queue: str = "support") -> Settings:
     (folder / "ari.password").write_text(password or pbx.ari_password, encoding="utf-8")
     (folder / "parley.toml").write_text(
         f"""
         [asterisk]
-        url = "{pbx.ari_url}/ari"
+        url = "{url or pbx.ari_url + "/ari"}"
         password_file = "ari.password"
         [agents.reception]
         flow = "appointment"
-        fallback_queue = "support"
+        fallback_queue = "{queue}"
         """,
         encoding="utf-8",
     )
@@ -34,25 +44,73 @@ async def findings(settings: Settings) -> list[Finding]:
     return [finding async for finding in examine(settings)]
 
 
-def problems(found: list[Finding]) -> list[Finding]:
-    return [finding for finding in found if finding.level is Level.PROBLEM]
+async def problems(settings: Settings) -> list[Finding]:
+    return [finding for finding in await findings(settings) if finding.level is Level.PROBLEM]
 
 
-async def test_well_set_up_asterisk_has_no_problem_and_carries_audio_both_ways(tmp_path: Path) -> None:
-    require_asterisk()
-    async with Asterisk() as pbx:
-        found = await findings(settings_for(pbx, tmp_path))
-        channels = await pbx.channels()
-    assert not problems(found), problems(found)
+async def test_well_set_up_asterisk_has_no_problem_and_carries_audio_both_ways(pbx: Asterisk, tmp_path: Path) -> None:
+    found = await findings(settings_for(pbx, tmp_path))
+    assert not [finding for finding in found if finding.level is Level.PROBLEM]
     checks = {finding.check: finding.detail for finding in found}
     assert "both directions" in checks["audio"]
     assert checks["queue"] == "support is there"
-    assert channels == []
+    await pbx.wait_until_idle()
+    assert (await pbx.cli("bridge show all")).splitlines()[1:] == []
 
 
-async def test_wrong_password_names_the_user_and_the_file(tmp_path: Path) -> None:
-    require_asterisk()
-    async with Asterisk() as pbx:
-        [problem] = problems(await findings(settings_for(pbx, tmp_path, "wrong")))
+async def test_wrong_password_names_the_user_and_the_file(pbx: Asterisk, tmp_path: Path) -> None:
+    [problem] = await problems(settings_for(pbx, tmp_path, password="not-the-password"))
+    assert problem.check == "ARI login"
+    assert "'parley'" in problem.detail
     assert "ari.conf" in problem.detail
-    assert "wrong" not in problem.detail
+    assert "not-the-password" not in problem.detail
+    assert "parley init asterisk" in problem.fix
+
+
+async def test_port_where_nothing_listens_is_told_with_what_to_switch_on(pbx: Asterisk, tmp_path: Path) -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+        [problem] = await problems(settings_for(pbx, tmp_path, url=f"http://127.0.0.1:{port}/ari"))
+    assert problem.check == "Asterisk"
+    assert f"nothing listens at 127.0.0.1:{port}" in problem.detail
+    assert "http.conf" in problem.detail
+    assert problem.fix
+
+
+async def test_address_without_ari_is_told_with_the_modules_to_load(pbx: Asterisk, tmp_path: Path) -> None:
+    [problem] = await problems(settings_for(pbx, tmp_path, url=pbx.ari_url + "/elsewhere/ari"))
+    assert "no ARI under /elsewhere/ari" in problem.detail
+    assert "res_ari.so" in problem.detail
+    assert "prefix" in problem.detail
+
+
+async def test_queue_that_does_not_exist_is_named_with_the_file_to_add_it_to(pbx: Asterisk, tmp_path: Path) -> None:
+    [problem] = await problems(settings_for(pbx, tmp_path, queue="nowhere"))
+    assert (problem.check, problem.detail) == ("queue", "no queue nowhere")
+    assert "[nowhere] to queues.conf" in problem.fix
+
+
+async def test_missing_subroutines_are_named_with_the_line_to_add(pbx: Asterisk, tmp_path: Path) -> None:
+    removed = "dialplan remove context "
+    await pbx.cli(removed + "parley-transfer")
+    await pbx.cli(removed + "parley")
+    try:
+        found = await problems(settings_for(pbx, tmp_path))
+    finally:
+        await pbx.cli("dialplan reload")
+    assert [(problem.check, problem.detail) for problem in found] == [
+        ("dialplan", "[parley] is not in the dialplan"),
+        ("dialplan", "[parley-transfer] is not in the dialplan"),
+    ]
+    assert all("#include extensions_parley.conf" in problem.fix for problem in found)
+
+
+async def test_module_that_is_not_loaded_is_named_with_its_purpose_and_fix(tmp_path: Path) -> None:
+    additions = {"modules.conf": "noload = chan_rtp.so"}
+    async with Asterisk(program=require_asterisk(), additions=additions) as pbx:
+        module, audio = await problems(settings_for(pbx, tmp_path))
+    assert "chan_rtp.so is not running: media legs" in module.detail
+    assert "module load chan_rtp.so" in module.fix
+    assert "load = chan_rtp.so" in module.fix
+    assert audio.check == "audio"

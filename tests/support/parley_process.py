@@ -44,6 +44,24 @@ class ParleyProcess:
         self._reading: asyncio.Task[None] | None = None
         self._http_port = _free_port()
         self._last_lines: list[str] = []
+        self.exit_status: int | None = None
+        """Of the last run that was stopped or killed."""
+
+    @property
+    def pid(self) -> int:
+        """Process id of `parley serve` itself, which `timeout` guards. Raises ParleyFailed when there is none."""
+        if self._process is not None:
+            for status in Path("/proc").glob("[0-9]*/stat"):
+                with suppress(OSError):
+                    # The program's name, in brackets, may hold spaces; state and parent follow (proc(5)).
+                    if status.read_text().rpartition(")")[2].split()[1] == str(self._process.pid):
+                        return int(status.parent.name)
+        raise ParleyFailed("parley serve is not running")
+
+    @property
+    def http_port(self) -> int:
+        """Where it serves health and metrics."""
+        return self._http_port
 
     @property
     def settings_file(self) -> Path:
@@ -83,7 +101,20 @@ class ParleyProcess:
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await process.wait()
         except TimeoutError:
-            process.kill()
+            # `timeout` leads a process group of its own; killed alone it would leave Parley behind.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        await self._ended(process)
+
+    async def kill(self) -> None:
+        """End it as a crash would (SIGKILL to `parley serve` alone)."""
+        os.kill(self.pid, signal.SIGKILL)
+        process, self._process = self._process, None
+        if process is not None:
+            await self._ended(process)
+
+    async def _ended(self, process: asyncio.subprocess.Process) -> None:
+        self.exit_status = await process.wait()
         if self._reading is not None:
             await self._reading
 
