@@ -71,7 +71,11 @@ def check_agents(settings: Settings) -> Iterator[Finding]:
         try:
             flow = load_agent_flow(settings, agent)
         except FlowError as err:
-            yield problem(f"agent {name}", str(err), "correct the call script; `parley chat` tries it")
+            yield problem(
+                f"agent {name}",
+                str(err),
+                "correct the call script (`parley flow` checks it), or put its folder into one of flow_folders",
+            )
             continue
         yield ok(f"agent {name}", f"flow {flow.name}, languages {', '.join(flow.languages)}")
         for text in flow.warnings:
@@ -132,7 +136,7 @@ async def _examine_asterisk(rest: AriRest, settings: Settings) -> AsyncIterator[
         info = await rest.asterisk_info()
     except CallControlError as err:
         where = "Asterisk" if isinstance(err, PbxUnavailable) else "ARI login"
-        yield problem(where, str(err), "`parley init asterisk` writes the lines that ARI needs")
+        yield problem(where, str(err), "the steps for http.conf and ari.conf in asterisk-parley/STEPS.txt")
         return
     yield ok("ARI login", f"{settings.asterisk.username} at {settings.asterisk.url}")
     yield _check_version(info.version, info.major)

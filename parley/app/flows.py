@@ -13,10 +13,18 @@ from parley.conversation.flow.loader import Flow, find_flow, load_flow
 logger = logging.getLogger(__name__)
 
 
+def is_path(name: str) -> bool:
+    """Tell a flow's path from its name."""
+    return "/" in name or Path(name).suffix in (".yaml", ".yml")
+
+
 def flow_place(settings: Settings | None, name: str) -> Path:
-    """Return where a flow lies: a path as it is, a name in the site's own folders first. Raises FlowError."""
+    """Return where a flow lies: a path (it has a `/` or ends in .yaml) as it is, a name in the site's folders first.
+
+    Raises FlowError.
+    """
     path = Path(name)
-    if path.exists() and (path.is_dir() or path.suffix or len(path.parts) > 1):
+    if is_path(name):
         return path
     own = settings.flow_folders if settings else ()
     return find_flow(name, [*own, shipped("flows")])

@@ -112,6 +112,8 @@ def _settings_text(choices: Choices) -> str:
     return f"""\
 # Parley's settings. Relative paths count from this folder; docs/operations.md lists every key.
 data_dir = "{DATA_FOLDER}"
+# Your own call scripts: flows/pizza/flow.yaml is then `flow = "pizza"`.
+# flow_folders = ["flows"]
 
 [asterisk]
 url = "{choices.ari_url}"

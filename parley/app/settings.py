@@ -265,8 +265,16 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             "data_dir": folder / settings.data_dir,
             "flow_folders": tuple(folder / path for path in settings.flow_folders),
             "asterisk": asterisk,
+            "agents": {name: _with_flow_from(folder, agent) for name, agent in settings.agents.items()},
         }
     )
+
+
+def _with_flow_from(folder: Path, agent: AgentSettings) -> AgentSettings:
+    """Anchor a flow that is given as a path; a name stays a name."""
+    if "/" not in agent.flow and Path(agent.flow).suffix not in (".yaml", ".yml"):
+        return agent
+    return agent.model_copy(update={"flow": str(folder / agent.flow)})
 
 
 def _explain(path: Path, problem: Any) -> str:

@@ -71,3 +71,10 @@ def test_password_file_is_read_or_explained(tmp_path: Path, content: str | None,
     else:
         with pytest.raises(SettingsError, match=complaint):
             settings.asterisk.read_password()
+
+
+def test_flow_given_as_a_path_counts_from_the_files_folder_and_a_name_stays_a_name(tmp_path: Path) -> None:
+    text = "[agents.a]\nflow = 'flows/pizza'\n[agents.b]\nflow = 'pizza'\n"
+    agents = load_settings(write(tmp_path, text)).agents
+    assert agents["a"].flow == str(tmp_path / "flows" / "pizza")
+    assert agents["b"].flow == "pizza"

@@ -74,7 +74,8 @@ class English:
             "| someone | somebody)",
             "[i want | i need | get me] a (person | human | real person | human being | representative | receptionist)",
             "[i want | i need | get me] an (agent | operator)",
-            "person | human | agent | operator | representative | receptionist | real person | human being | customer service",
+            "person",
+            "human | agent | operator | representative | receptionist | real person | human being | customer service",
             "(put me through | transfer me) [to (someone | somebody | a person | an agent)]",
         ),
         "repeat": (
