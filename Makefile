@@ -8,8 +8,12 @@ SOURCES := parley ari_app audio_fork media_core demo tests tools benchmarks setu
 demo: prepare-pbx      ## one real call on a private Asterisk; ARGS=--listen stays up for your softphone
 	$(PY) -m demo $(ARGS)
 
+# Calls on a real Asterisk run in real time: where the machine stood still meanwhile, what failed is run once more.
 test: prepare-pbx      ## everything: unit, contract and end-to-end on a real Asterisk
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -m "not contract and not e2e"
+	$(PY) -m pytest -m "contract or e2e" || { \
+		echo "make test: once more, only what failed (see above)"; \
+		$(PY) -m pytest -m "contract or e2e" --last-failed --last-failed-no-failures none; }
 
 test-fast: prepare     ## unit tests only: no PBX
 	$(PY) -m pytest -m "not contract and not e2e" $(ARGS)

