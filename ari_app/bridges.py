@@ -16,7 +16,7 @@ from ari_app.errors import AriRefused
 from ari_app.media_legs import MediaLeg, MediaLegs, Spawn
 from ari_app.rest import AriRest
 from ari_app.rest import Bridge as SeenBridge
-from parley.call_control import AudioPeer, AudioTarget, CallControlError, LegGone, LegId
+from parley.call_control import AudioTarget, CallControlError, ConnectAudio, LegGone, LegId
 
 logger = logging.getLogger(__name__)
 
@@ -53,13 +53,14 @@ class LegBridges:
         self._seats: dict[LegId, _Seat] = {}
         self._bridges: dict[str, _Bridge] = {}
 
-    async def attach(self, leg_id: LegId, target: AudioTarget) -> AudioPeer:
+    async def attach(self, leg_id: LegId, target: AudioTarget, connect: ConnectAudio) -> None:
         """Connect a party's audio with `target`, in place of what it was connected with before.
 
-        Raises LegGone when the party is gone; after that or any other failure what was made here is deleted.
+        Raises LegGone when the party is gone, and what `connect` raises; after that or any other failure what was made
+        here is deleted.
         """
         async with self._seated(leg_id) as (seat,):
-            media, peer = await self._media_legs.create(leg_id, target)
+            media = await self._media_legs.create(leg_id, target, connect)
             try:
                 bridge = seat.bridge or await self._enter(leg_id, seat, await self._open_bridge(leg_id))
                 await self._rest.add_channel(bridge.id, media.channel_id)
@@ -71,7 +72,6 @@ class LegBridges:
             replaced, seat.media = seat.media, media
             if replaced is not None:
                 await self._media_legs.delete(replaced.channel_id)
-            return peer
 
     async def join(self, leg_id: LegId, other_id: LegId) -> None:
         """Put the other party, with its media leg, into the first one's bridge. Raises LegGone for either."""

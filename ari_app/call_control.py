@@ -32,11 +32,11 @@ from ari_app.validation import (
     joined_arguments,
 )
 from parley.call_control import (
-    AudioPeer,
     AudioTarget,
     CallControlError,
     CallEvent,
     CallId,
+    ConnectAudio,
     Direction,
     HangupCause,
     InvalidRequest,
@@ -168,14 +168,13 @@ class AriCallControl:
             if leg.state is not LegState.ANSWERED:
                 await self._rest.answer(leg_id)
 
-    async def attach_audio(self, leg_id: LegId, target: AudioTarget) -> AudioPeer:
+    async def attach_audio(self, leg_id: LegId, target: AudioTarget, connect: ConnectAudio) -> None:
         """Make a media leg and a bridge for the leg; both go with it."""
         with self._about(leg_id):
-            peer = await self._bridges.attach(leg_id, target)
+            await self._bridges.attach(leg_id, target, connect)
         if leg_id not in self._book:
             await self._bridges.release(leg_id)
             raise LegGone(f"leg {leg_id} ended while its audio was connected")
-        return peer
 
     async def send_dtmf(self, leg_id: LegId, digits: str) -> None:
         """Send keys; Asterisk plays them one after the other."""

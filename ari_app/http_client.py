@@ -89,6 +89,11 @@ class AriHttp:
         except (TimeoutError, aiohttp.ClientError, OSError) as err:
             raise connection_error(err, self._base, self._deadline_s) from err
 
+    def media_url(self, connection_id: str) -> str:
+        """Return the WebSocket address of a media leg: `media/` beside ARI's own path, on the same web server."""
+        scheme = "wss" if self._base.scheme == "https" else "ws"
+        return str(self._base.with_scheme(scheme).parent / "media" / connection_id)
+
     async def aclose(self) -> None:
         """Close all connections for good; may be called twice."""
         self._closed = True

@@ -1,4 +1,4 @@
-"""Media legs: the externalMedia channels that carry a party's audio to us and back as RTP.
+"""Media legs: the externalMedia channels that carry a party's audio to us and back.
 
 `bridges` asks for them; they never appear as legs of the port.
 """
@@ -14,16 +14,18 @@ from typing import Any
 
 from ari_app.errors import AriRefused
 from ari_app.events import AriEvent, Channel, ChannelDestroyed, StasisStart
+from ari_app.external_media import connection_of, peer_of, refusal_of
 from ari_app.rest import AriRest
-from ari_app.validation import checked_audio_address
 from parley.call_control import (
     AudioPeer,
     AudioTarget,
     CallControlError,
+    ConnectAudio,
     LegId,
     PbxRefused,
     PbxUnavailable,
 )
+from parley.call_control.validation import checked_target
 
 logger = logging.getLogger(__name__)
 
@@ -84,26 +86,28 @@ class MediaLegs:
             case _:
                 pass
 
-    async def create(self, leg_id: LegId, target: AudioTarget) -> tuple[MediaLeg, AudioPeer]:
-        """Create a media leg for a party; return it, and Asterisk's end of its audio, once it can be bridged.
+    async def create(self, leg_id: LegId, target: AudioTarget, connect: ConnectAudio) -> MediaLeg:
+        """Create a media leg for a party, let `connect` open our end of it, and return it once it can be bridged.
 
-        Raises PbxRefused when Asterisk has no RTP channel driver or not this codec, PbxUnavailable past the deadline.
-        Nothing is left behind after a failure or a cancellation.
+        Raises PbxRefused when Asterisk has no channel driver for the transport or not this codec, PbxUnavailable past
+        the deadline, and what `connect` raises. Nothing is left behind after a failure or a cancellation.
         """
-        address = checked_audio_address(target)
+        checked_target(target)
         channel_id = self._prefix + secrets.token_hex(8)
         started = asyncio.get_running_loop().create_future()
         self._starting[channel_id] = started
         self._known.add(channel_id)
+        patience = asyncio.timeout(self._deadline_s)
         try:
-            channel = await self._request(channel_id, leg_id, address, target)
-            # The answer comes before the channel is in Stasis; bridging it now would be refused (422).
-            async with asyncio.timeout(self._deadline_s):
+            channel = await self._request(channel_id, leg_id, target)
+            async with patience:
+                await connect(await self._peer_of(channel, target))
+                # The answer comes before the channel is in Stasis; bridging it now would be refused (422).
                 await started
-            return MediaLeg(channel_id), await self._peer_of(channel, target)
+            return MediaLeg(channel_id)
         except BaseException as err:
             self._spawn(self.delete(channel_id))
-            if isinstance(err, TimeoutError):
+            if isinstance(err, TimeoutError) and patience.expired():
                 raise PbxUnavailable("the media leg did not enter Stasis in time: is Asterisk overloaded?") from err
             raise
         finally:
@@ -131,27 +135,21 @@ class MediaLegs:
         except AriRefused:
             return LegId("")
 
-    async def _request(self, channel_id: str, leg_id: LegId, address: str, target: AudioTarget) -> Channel:
+    async def _request(self, channel_id: str, leg_id: LegId, target: AudioTarget) -> Channel:
         try:
             return await self._rest.create_external_media(
-                channel_id, self._application, address, target.codec.value, {LEG_VARIABLE: leg_id}
+                channel_id, self._application, target.codec.value, {LEG_VARIABLE: leg_id}, **connection_of(target)
             )
         except AriRefused as err:
-            raise PbxRefused(
-                f"Asterisk makes no RTP media leg for {target.codec.value} (HTTP {err.status}): load chan_rtp.so and "
-                f"the codec's module (codec_{target.codec.value}.so), and check the audio address"
-            ) from err
+            raise refusal_of(target, err.status) from err
 
     async def _peer_of(self, channel: Channel, target: AudioTarget) -> AudioPeer:
-        """Return where Asterisk's end of the RTP is; the answer holds it, older versions want to be asked."""
-        host = await self._variable(channel, "UNICASTRTP_LOCAL_ADDRESS")
-        port = await self._variable(channel, "UNICASTRTP_LOCAL_PORT")
-        if not host or not port.isdecimal():
-            raise PbxRefused("Asterisk does not say where its end of the audio is (UNICASTRTP_LOCAL_PORT)")
-        return AudioPeer(host, int(port), target.codec)
+        """Return Asterisk's end; the answer's variables name it, older versions want to be asked for them."""
 
-    async def _variable(self, channel: Channel, name: str) -> str:
-        return channel.variables.get(name) or await self._rest.get_variable(channel.id, name)
+        async def variable(name: str) -> str:
+            return channel.variables.get(name) or await self._rest.get_variable(channel.id, name)
+
+        return await peer_of(target, variable, self._rest.media_url)
 
     def _settle(self, channel_id: str, failure: PbxRefused | None) -> None:
         started = self._starting[channel_id]

@@ -74,6 +74,10 @@ class AriRest:
         """Close all connections; may be called twice."""
         await self._http.aclose()
 
+    def media_url(self, connection_id: str) -> str:
+        """Return where Asterisk's web server waits for the WebSocket of a media leg."""
+        return self._http.media_url(connection_id)
+
     # What Asterisk is and has
 
     async def asterisk_info(self) -> AsteriskInfo:
@@ -114,19 +118,19 @@ class AriRest:
         return await self._http.request("POST", ["channels", channel_id], parse_channel, body=body)
 
     async def create_external_media(
-        self, channel_id: str, application: str, external_host: str, codec: str, variables: Mapping[str, str]
+        self, channel_id: str, application: str, codec: str, variables: Mapping[str, str], **connection: str
     ) -> Channel:
-        """Create a media leg: RTP to and from `external_host` (`host:port`).
+        """Create a media leg. It cannot be bridged before its own StasisStart has come (422).
 
-        It cannot be bridged before its own StasisStart has come (422). Its variables UNICASTRTP_LOCAL_ADDRESS and
-        UNICASTRTP_LOCAL_PORT say where Asterisk sends from and listens.
+        connection: `external_host` (`host:port` for RTP) and what else ARI's description has for other transports;
+        `ari_app.external_media` knows the sets that work. The answer's variables name Asterisk's end.
         """
         body = {
             "channelId": channel_id,
             "app": application,
-            "external_host": external_host,
             "format": codec,
             "variables": dict(variables),
+            **connection,
         }
         return await self._http.request("POST", ["channels", "externalMedia"], parse_channel, body=body)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from parley.call_control import AudioTarget, DialplanTarget, InvalidRequest, OriginateRequest, SipTarget
+from parley.call_control import DialplanTarget, InvalidRequest, OriginateRequest, SipTarget
 from parley.call_control.validation import without_control_characters
 
 MAX_CHANNEL_ID = 149
@@ -22,7 +22,6 @@ _NUMBER = re.compile(r"[A-Za-z0-9+*#._-]{0,80}")
 _CONTEXT = re.compile(r"[A-Za-z0-9_.-]{1,79}")
 _EXTENSION = re.compile(r"[A-Za-z0-9_.*#+-]{1,79}")
 _SIP_URI = re.compile(r"sips?:[A-Za-z0-9._+*#~-]{1,80}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})(?::[0-9]{1,5})?")
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})|[0-9A-Fa-f:.]{2,45}")
 _NOT_IN_A_NAME = re.compile(r'["<>\\]')
 
 
@@ -55,14 +54,6 @@ def checked_place(target: DialplanTarget) -> DialplanTarget:
     if not _CONTEXT.fullmatch(target.context) or not _EXTENSION.fullmatch(target.extension) or target.priority < 1:
         raise InvalidRequest("a place in the dialplan is a context and an extension of plain characters, priority ≥ 1")
     return target
-
-
-def checked_audio_address(target: AudioTarget) -> str:
-    """Return `host:port` as externalMedia wants it (IPv6 in brackets)."""
-    if not _HOST.fullmatch(target.host) or not 1 <= target.port <= 65535:
-        raise InvalidRequest("an audio target needs a host name or IP address, and a port from 1 to 65535")
-    host = f"[{target.host}]" if ":" in target.host else target.host
-    return f"{host}:{target.port}"
 
 
 def checked_destination(request: OriginateRequest) -> str:

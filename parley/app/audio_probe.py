@@ -76,7 +76,7 @@ async def _add_leg(
     stack.push_async_callback(audio.aclose)
     host, port = audio.local_address
     channel_id = f"parley-doctor-{secrets.token_hex(6)}"
-    channel = await rest.create_external_media(channel_id, application, f"{host}:{port}", media.codec, {})
+    channel = await rest.create_external_media(channel_id, application, media.codec, {}, external_host=f"{host}:{port}")
     stack.push_async_callback(_quietly_hang_up, rest, channel_id)
     audio.connect(*_peer_of(channel))
     await _bridge_when_in_stasis(rest, bridge_id, channel_id)

@@ -16,6 +16,7 @@ from pathlib import Path
 from audio_fork.errors import AudioForkError
 from audio_fork.recording import StereoRecorder
 from audio_fork.rtp_audio import RtpAudio
+from parley.app.audio_connectors import rtp_connector
 from parley.app.call_arguments import CallArguments
 from parley.app.call_results import ParleyStatus, result_variables
 from parley.app.logs import bind_call
@@ -25,13 +26,13 @@ from parley.app.voices import FILLERS, FallbackVoice, synthesizer_engine
 from parley.app.whispers import Whispers
 from parley.call_control import (
     AudioCodec,
-    AudioTarget,
     CallControl,
     CallControlError,
     HangupCause,
     Leg,
     LegGone,
     LegState,
+    RtpTarget,
 )
 from parley.conversation.flow.flow import Flow
 from parley.conversation.flow.run import FlowRun
@@ -154,8 +155,7 @@ class CallRunner:
         try:
             host, port = audio.local_address
             codec = AudioCodec(self._services.settings.media.codec)
-            peer = await control.attach_audio(leg.id, AudioTarget(host, port, codec))
-            audio.connect(peer.host, peer.port)
+            await control.attach_audio(leg.id, RtpTarget(host, port, codec), rtp_connector(audio))
             async with asyncio.timeout(PREPARE_S) as patience:
                 await self._session.prepared()
         except LegGone:

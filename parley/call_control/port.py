@@ -10,8 +10,8 @@ from typing import Protocol
 
 from parley.call_control.events import CallEvent
 from parley.call_control.vocabulary import (
-    AudioPeer,
     AudioTarget,
+    ConnectAudio,
     HangupCause,
     Leg,
     LegId,
@@ -51,11 +51,14 @@ class CallControl(Protocol):
         """Answer an offered leg. Answering an answered leg does nothing."""
         ...
 
-    async def attach_audio(self, leg_id: LegId, target: AudioTarget) -> AudioPeer:
-        """Connect the leg's audio, both ways, with `target`; possible before the answer.
+    async def attach_audio(self, leg_id: LegId, target: AudioTarget, connect: ConnectAudio) -> None:
+        """Connect the leg's audio, both ways, with `target`; possible before the answer. When it returns, audio flows.
 
+        connect: called once, as soon as the PBX has named its end; opens ours. What it raises is passed on, and the
+        PBX's end is deleted. It gets the adapter's own deadline for a request.
         Frames sent before the leg is answered are lost, not queued. Ends with the leg, or when the leg leaves.
-        A second call replaces the first connection.
+        A second call replaces the first connection. Also raises InvalidRequest for a codec that the transport does
+        not carry both ways.
         """
         ...
 

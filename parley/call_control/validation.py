@@ -9,6 +9,15 @@ import re
 from collections.abc import Mapping
 
 from parley.call_control.errors import InvalidRequest
+from parley.call_control.vocabulary import (
+    AUDIOSOCKET_CODECS,
+    RTP_CODECS,
+    WEBSOCKET_CODECS,
+    AudioCodec,
+    AudioSocketTarget,
+    AudioTarget,
+    RtpTarget,
+)
 
 MAX_VARIABLE_NAME = 80
 MAX_VARIABLE_VALUE = 8000
@@ -17,6 +26,8 @@ MAX_DIGITS = 64
 
 _VARIABLE_NAME = re.compile(r"[A-Z0-9_]+")
 _DIGITS = re.compile(r"[0-9*#ABCD]+")
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})|[0-9A-Fa-f:.]{2,45}")
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
@@ -44,3 +55,26 @@ def checked_variables(variables: Mapping[str, str]) -> dict[str, str]:
                 f"use 1 to {MAX_VARIABLE_NAME} of the characters A-Z, 0-9 and _"
             )
     return {name: without_control_characters(value)[:MAX_VARIABLE_VALUE] for name, value in variables.items()}
+
+
+def checked_target(target: AudioTarget) -> AudioTarget:
+    """Return the audio target unchanged; raises InvalidRequest for an address, id or codec that cannot work."""
+    if not isinstance(target, RtpTarget | AudioSocketTarget):
+        _check_codec("a WebSocket", target.codec, WEBSOCKET_CODECS)
+        return target
+    if isinstance(target, RtpTarget):
+        _check_codec("RTP", target.codec, RTP_CODECS)
+    else:
+        _check_codec("AudioSocket", target.codec, AUDIOSOCKET_CODECS)
+        if not _UUID.fullmatch(target.connection_id):
+            raise InvalidRequest("an AudioSocket connection id is a UUID in lower case")
+    if not _HOST.fullmatch(target.host) or not 1 <= target.port <= 65535:
+        raise InvalidRequest("an audio target needs a host name or IP address, and a port from 1 to 65535")
+    return target
+
+
+def _check_codec(transport: str, codec: AudioCodec, carried: frozenset[AudioCodec]) -> None:
+    if codec not in carried:
+        raise InvalidRequest(
+            f"{codec.value} does not travel both ways over {transport}; use one of {', '.join(sorted(carried))}"
+        )

@@ -5,7 +5,7 @@ Everything here is immutable and PBX-neutral; bridges, channels and REST never a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, StrEnum
 from typing import NewType
@@ -117,6 +117,8 @@ class Leg:
     """What the dialplan passed to us, in order, undecoded (`agent=reception`, `retries=2`)."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Channel variables that came with the offer (those the site configured to be sent)."""
+    wideband: bool = False
+    """The party's own audio reaches beyond 4 kHz, as far as the PBX has told."""
 
 
 class AudioCodec(StrEnum):
@@ -125,31 +127,88 @@ class AudioCodec(StrEnum):
     ULAW = "ulaw"
     ALAW = "alaw"
     SLIN = "slin"
-    """16-bit linear PCM, 8 kHz, network byte order on RTP."""
+    """16-bit linear PCM, 8 kHz; network byte order on RTP, little-endian elsewhere."""
+    SLIN16 = "slin16"
+    """16-bit linear PCM, 16 kHz, little-endian. Not over RTP: Asterisk 22.10 sends it but never takes it there."""
     G722 = "g722"
 
     @property
     def rate_hz(self) -> int:
         """Rate of the decoded audio (G.722 carries 16 kHz although its RTP clock says 8 kHz)."""
-        return 16000 if self is AudioCodec.G722 else 8000
+        return 16000 if self in (AudioCodec.G722, AudioCodec.SLIN16) else 8000
+
+
+RTP_CODECS = frozenset({AudioCodec.ULAW, AudioCodec.ALAW, AudioCodec.SLIN, AudioCodec.G722})
+AUDIOSOCKET_CODECS = frozenset({AudioCodec.SLIN, AudioCodec.SLIN16})
+"""Asterisk 22.10 sends companded audio over AudioSocket too, but takes it back as if it were linear."""
+WEBSOCKET_CODECS = frozenset({AudioCodec.ULAW, AudioCodec.ALAW, AudioCodec.SLIN, AudioCodec.SLIN16})
 
 
 @dataclass(frozen=True, slots=True)
-class AudioTarget:
-    """Where the PBX shall send a leg's audio: our address, and the codec we want."""
+class RtpTarget:
+    """The PBX shall exchange RTP with this address of ours."""
 
     host: str
     port: int
     codec: AudioCodec = AudioCodec.ULAW
+    """One of RTP_CODECS."""
 
 
 @dataclass(frozen=True, slots=True)
-class AudioPeer:
+class AudioSocketTarget:
+    """The PBX shall connect to this address of ours by TCP and show the id that we have issued for it."""
+
+    host: str
+    port: int
+    connection_id: str = field(repr=False)
+    """A UUID. A secret: whoever shows it first is the call's audio."""
+    codec: AudioCodec = AudioCodec.SLIN
+    """One of AUDIOSOCKET_CODECS."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketTarget:
+    """The PBX shall listen for a WebSocket of ours."""
+
+    codec: AudioCodec = AudioCodec.SLIN
+    """One of WEBSOCKET_CODECS."""
+
+
+AudioTarget = RtpTarget | AudioSocketTarget | WebSocketTarget
+"""What the PBX shall connect a leg's audio with, and the codec that we want."""
+
+
+@dataclass(frozen=True, slots=True)
+class RtpPeer:
     """Where the PBX sends from and listens: the only address whose packets count."""
 
     host: str
     port: int
     codec: AudioCodec
+
+
+@dataclass(frozen=True, slots=True)
+class AudioSocketPeer:
+    """The PBX has been told to connect to us."""
+
+    connection_id: str = field(repr=False)
+    codec: AudioCodec
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketPeer:
+    """Where the PBX waits for our WebSocket."""
+
+    url: str = field(repr=False)
+    """`ws://` or `wss://`. Its last segment is a secret: whoever connects first is the call's audio."""
+    codec: AudioCodec
+
+
+AudioPeer = RtpPeer | AudioSocketPeer | WebSocketPeer
+"""The PBX's end of a leg's audio; the counterpart of the AudioTarget of the same name."""
+
+ConnectAudio = Callable[[AudioPeer], Awaitable[None]]
+"""Opens our end: connects the WebSocket, waits for the PBX's AudioSocket, begins to accept RTP."""
 
 
 @dataclass(frozen=True, slots=True)

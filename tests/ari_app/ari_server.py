@@ -154,6 +154,8 @@ class AriServer:
         made = channel(body["channelId"], "Down")
         if self.media_enters_stasis:
             await self.send({"type": "StasisStart", "args": [], "channel": made})
+        if body.get("transport") == "websocket":
+            return {**made, "channelvars": {"MEDIA_WEBSOCKET_CONNECTION_ID": "media-id"}}
         local = {"UNICASTRTP_LOCAL_ADDRESS": "127.0.0.1", "UNICASTRTP_LOCAL_PORT": _MEDIA_PORT}
         return {**made, "channelvars": local}
 

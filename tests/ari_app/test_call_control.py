@@ -8,6 +8,8 @@ from ari_app import AriCallControl
 from parley.call_control import (
     AudioCodec,
     AudioPeer,
+    AudioSocketPeer,
+    AudioSocketTarget,
     AudioTarget,
     DialplanTarget,
     HangupCause,
@@ -20,14 +22,19 @@ from parley.call_control import (
     OriginateRequest,
     PbxRefused,
     PbxUnavailable,
+    RtpPeer,
+    RtpTarget,
     SipTarget,
+    WebSocketPeer,
+    WebSocketTarget,
 )
 from tests.ari_app.ari_server import AriServer
 from tests.ari_app.conftest import Connect, asked
-from tests.contract.benches import EventLog, until
+from tests.contract.benches import EventLog, PeerNote, deaf, until
 
 LEG = LegId("1.1")
-TARGET = AudioTarget("127.0.0.1", 4000)
+TARGET = RtpTarget("127.0.0.1", 4000)
+SOCKET_ID = "6e0a3c1e-1c5a-4b5e-9d0e-0123456789ab"
 MEDIA = r"/channels/parley-media\.parley\.[0-9a-f]+"
 BRIDGE = r"/bridges/parley-bridge\.parley\.[0-9a-f]+"
 
@@ -39,7 +46,9 @@ async def leg(ari: AriServer, log: EventLog) -> LegId:
 
 
 async def test_audio_is_attached_by_media_leg_and_bridge(ari: AriServer, control: AriCallControl, leg: LegId) -> None:
-    assert await control.attach_audio(leg, TARGET) == AudioPeer("127.0.0.1", 25252, AudioCodec.ULAW)
+    named = PeerNote()
+    await control.attach_audio(leg, TARGET, named)
+    assert named.peers == [RtpPeer("127.0.0.1", 25252, AudioCodec.ULAW)]
     [media] = ari.asked("POST /channels/externalMedia")
     assert media.body["external_host"] == "127.0.0.1:4000"
     assert media.body["format"] == "ulaw"
@@ -51,18 +60,91 @@ async def test_audio_is_attached_by_media_leg_and_bridge(ari: AriServer, control
     assert added == [leg, media.body["channelId"]]
 
 
+async def test_websocket_leg_waits_at_asterisks_own_web_server_with_checked_options_only(
+    ari: AriServer, control: AriCallControl, leg: LegId
+) -> None:
+    named = PeerNote()
+    await control.attach_audio(leg, WebSocketTarget(AudioCodec.SLIN16), named)
+    [media] = ari.asked("POST /channels/externalMedia")
+    assert {key: media.body[key] for key in ("external_host", "format", "transport", "encapsulation")} == {
+        "external_host": "INCOMING",
+        "format": "slin16",
+        "transport": "websocket",
+        "encapsulation": "none",
+    }
+    assert (media.body["connection_type"], media.body["transport_data"]) == ("server", "f(json)")
+    url = ari.url.replace("http:", "ws:").removesuffix("/ari") + "/media/media-id"
+    assert named.peers == [WebSocketPeer(url, AudioCodec.SLIN16)]
+    assert "media-id" not in repr(named.peers), "the id is a secret"
+
+
+async def test_websocket_leg_is_bridged_after_our_end_has_connected(
+    ari: AriServer, control: AriCallControl, leg: LegId
+) -> None:
+    ari.media_enters_stasis = False
+
+    async def connect(peer: AudioPeer) -> None:
+        [media] = ari.asked("POST /channels/externalMedia")
+        await ari.send({"type": "StasisStart", "args": [], "channel": {"id": media.body["channelId"]}})
+
+    await control.attach_audio(leg, WebSocketTarget(), connect)
+    assert len(ari.asked(f"POST {BRIDGE}/addChannel")) == 2
+
+
+async def test_audiosocket_leg_is_told_address_and_id(ari: AriServer, control: AriCallControl, leg: LegId) -> None:
+    named = PeerNote()
+    await control.attach_audio(leg, AudioSocketTarget("::1", 9092, SOCKET_ID), named)
+    [media] = ari.asked("POST /channels/externalMedia")
+    expected = {
+        "external_host": "[::1]:9092",
+        "format": "slin",
+        "encapsulation": "audiosocket",
+        "transport": "tcp",
+        "data": SOCKET_ID,
+    }
+    assert {key: media.body[key] for key in expected} == expected
+    assert named.peers == [AudioSocketPeer(SOCKET_ID, AudioCodec.SLIN)]
+    assert SOCKET_ID not in repr(named.peers), "the id is a secret"
+
+
+async def test_end_of_ours_that_cannot_be_opened_deletes_the_media_leg(
+    ari: AriServer, control: AriCallControl, leg: LegId
+) -> None:
+    async def broken(peer: AudioPeer) -> None:
+        raise OSError("broken")
+
+    with pytest.raises(OSError, match="broken"):
+        await control.attach_audio(leg, TARGET, broken)
+    assert await asked(ari, f"DELETE {MEDIA}")
+    assert ari.asked(f"POST {BRIDGE}.*") == []
+
+
+async def test_end_of_ours_that_does_not_open_in_time_is_given_up(ari: AriServer, connect: Connect) -> None:
+    control = connect(deadline_s=0.5)
+    await control.start()
+    await ari.offer(LEG)
+    assert await until(lambda: _has(control, LEG))
+
+    async def forever(peer: AudioPeer) -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(PbxUnavailable):
+        await control.attach_audio(LEG, TARGET, forever)
+    assert await asked(ari, f"DELETE {MEDIA}")
+
+
 async def test_media_leg_is_not_bridged_before_it_is_in_stasis(
     ari: AriServer, control: AriCallControl, log: EventLog, leg: LegId
 ) -> None:
     ari.media_enters_stasis = False
-    attaching = asyncio.create_task(control.attach_audio(leg, TARGET))
+    attaching = asyncio.create_task(control.attach_audio(leg, TARGET, deaf))
     assert await asked(ari, "POST /channels/externalMedia")
     await ari.offer("1.2")
     await log.next(LegOffered)
     assert ari.asked(f"POST {BRIDGE}.*") == []
     [media] = ari.asked("POST /channels/externalMedia")
     await ari.send({"type": "StasisStart", "args": [], "channel": {"id": media.body["channelId"]}})
-    assert (await attaching).port == 25252
+    await attaching
     assert len(log.seen) == 3, "the media leg was offered as if it were a party"
 
 
@@ -73,7 +155,7 @@ async def test_media_leg_that_never_comes_up_is_given_up_and_deleted(ari: AriSer
     assert await until(lambda: _has(control, LEG))
     ari.media_enters_stasis = False
     with pytest.raises(PbxUnavailable, match="Stasis"):
-        await control.attach_audio(LEG, TARGET)
+        await control.attach_audio(LEG, TARGET, deaf)
     assert await asked(ari, f"DELETE {MEDIA}")
 
 
@@ -103,7 +185,7 @@ async def test_leg_that_ends_before_it_is_bridged_is_gone_and_nothing_stays(
 ) -> None:
     ari.reply(f"POST {BRIDGE}/addChannel", status, {"message": "Channel not found"})
     with pytest.raises(LegGone):
-        await control.attach_audio(leg, TARGET)
+        await control.attach_audio(leg, TARGET, deaf)
     assert await asked(ari, f"DELETE {MEDIA}")
     assert await asked(ari, f"DELETE {BRIDGE}")
 
@@ -112,7 +194,7 @@ async def test_leg_that_ends_while_its_audio_is_made_is_gone_and_nothing_stays(
     ari: AriServer, control: AriCallControl, log: EventLog, leg: LegId
 ) -> None:
     go_on = ari.stall(f"POST {BRIDGE}/addChannel")
-    attaching = asyncio.create_task(control.attach_audio(leg, TARGET))
+    attaching = asyncio.create_task(control.attach_audio(leg, TARGET, deaf))
     assert await asked(ari, f"POST {BRIDGE}/addChannel")
     await ari.hang_up(leg)
     await log.next(LegEnded)
@@ -125,7 +207,7 @@ async def test_leg_that_ends_while_its_audio_is_made_is_gone_and_nothing_stays(
 
 async def test_cancelled_attach_deletes_what_it_made(ari: AriServer, control: AriCallControl, leg: LegId) -> None:
     ari.stall(f"POST {BRIDGE}/addChannel")
-    attaching = asyncio.create_task(control.attach_audio(leg, TARGET))
+    attaching = asyncio.create_task(control.attach_audio(leg, TARGET, deaf))
     assert await asked(ari, f"POST {BRIDGE}/addChannel")
     attaching.cancel()
     assert await asked(ari, f"DELETE {MEDIA}")
@@ -136,7 +218,7 @@ async def test_cancelled_attach_deletes_what_it_made(ari: AriServer, control: Ar
 async def test_media_leg_and_bridge_go_with_the_leg(
     ari: AriServer, control: AriCallControl, log: EventLog, leg: LegId, ending: str
 ) -> None:
-    await control.attach_audio(leg, TARGET)
+    await control.attach_audio(leg, TARGET, deaf)
     if ending == "hangup":
         await ari.hang_up(leg)
         await log.next(LegEnded)
@@ -147,10 +229,20 @@ async def test_media_leg_and_bridge_go_with_the_leg(
     assert await asked(ari, f"DELETE {BRIDGE}")
 
 
-async def test_missing_rtp_driver_is_named(ari: AriServer, control: AriCallControl, leg: LegId) -> None:
+@pytest.mark.parametrize(
+    ("target", "module"),
+    [
+        (TARGET, r"chan_rtp\.so"),
+        (AudioSocketTarget("127.0.0.1", 9092, SOCKET_ID), r"chan_audiosocket\.so.*127\.0\.0\.1:9092"),
+        (WebSocketTarget(), r"chan_websocket\.so"),
+    ],
+)
+async def test_missing_driver_is_named(
+    ari: AriServer, control: AriCallControl, leg: LegId, target: AudioTarget, module: str
+) -> None:
     ari.reply("POST /channels/externalMedia", 500, {"error": "Allocation failed"})
-    with pytest.raises(PbxRefused, match=r"chan_rtp\.so"):
-        await control.attach_audio(leg, TARGET)
+    with pytest.raises(PbxRefused, match=module):
+        await control.attach_audio(leg, target, deaf)
 
 
 async def test_asterisk_that_does_not_report_its_rtp_port_is_asked_for_it(
@@ -158,12 +250,13 @@ async def test_asterisk_that_does_not_report_its_rtp_port_is_asked_for_it(
 ) -> None:
     ari.reply("POST /channels/externalMedia", 200, {"id": "x", "state": "Down"})
     ari.variables = {"UNICASTRTP_LOCAL_ADDRESS": "192.0.2.1", "UNICASTRTP_LOCAL_PORT": "40000"}
-    attaching = asyncio.create_task(control.attach_audio(leg, TARGET))
+    named = PeerNote()
+    attaching = asyncio.create_task(control.attach_audio(leg, TARGET, named))
     assert await asked(ari, "POST /channels/externalMedia")
     [media] = ari.asked("POST /channels/externalMedia")
     await ari.send({"type": "StasisStart", "args": [], "channel": {"id": media.body["channelId"]}})
-    peer = await attaching
-    assert (peer.host, peer.port) == ("192.0.2.1", 40000)
+    await attaching
+    assert named.peers == [RtpPeer("192.0.2.1", 40000, AudioCodec.ULAW)]
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,12 @@ import pytest
 from ari_app.validation import (
     caller_id_of,
     checked_application,
-    checked_audio_address,
     checked_destination,
     checked_place,
     checked_sip_uri,
     joined_arguments,
 )
-from parley.call_control import AudioTarget, DialplanTarget, InvalidRequest, OriginateRequest, SipTarget
+from parley.call_control import DialplanTarget, InvalidRequest, OriginateRequest, SipTarget
 
 
 @pytest.mark.parametrize("uri", ["sip:999@pbx.example", "sips:+15551234@192.0.2.1:5061", "sip:a.b-c_d@host"])
@@ -52,27 +51,6 @@ def test_sip_address_that_could_write_headers_is_refused(uri: str) -> None:
 def test_place_that_cannot_be_in_a_dialplan_is_refused(place: DialplanTarget) -> None:
     with pytest.raises(InvalidRequest):
         checked_place(place)
-
-
-@pytest.mark.parametrize(
-    ("target", "address"),
-    [
-        (AudioTarget("127.0.0.1", 4000), "127.0.0.1:4000"),
-        (AudioTarget("::1", 4000), "[::1]:4000"),
-        (AudioTarget("media-1.example", 65535), "media-1.example:65535"),
-    ],
-)
-def test_audio_address_is_written_as_asterisk_reads_it(target: AudioTarget, address: str) -> None:
-    assert checked_audio_address(target) == address
-
-
-@pytest.mark.parametrize(
-    "target",
-    [AudioTarget("", 1), AudioTarget("h", 0), AudioTarget("h", 65536), AudioTarget("h\n", 1), AudioTarget("h/x", 1)],
-)
-def test_audio_address_that_is_none_is_refused(target: AudioTarget) -> None:
-    with pytest.raises(InvalidRequest):
-        checked_audio_address(target)
 
 
 @pytest.mark.parametrize(

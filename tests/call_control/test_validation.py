@@ -2,10 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parley.call_control import InvalidRequest
+from parley.call_control import InvalidRequest, RtpTarget
 from parley.call_control.validation import (
     MAX_VARIABLE_VALUE,
     checked_digits,
+    checked_target,
     checked_variables,
     without_control_characters,
 )
@@ -41,3 +42,11 @@ def test_variable_name_outside_the_alphabet_is_refused(name: str) -> None:
 @pytest.mark.parametrize("digits", ["1", "0123456789*#ABCD", "1" * 64])
 def test_keys_of_a_telephone_are_accepted(digits: str) -> None:
     assert checked_digits(digits) == digits
+
+
+@pytest.mark.parametrize(
+    "target", [RtpTarget("", 1), RtpTarget("h", 0), RtpTarget("h", 65536), RtpTarget("h\n", 1), RtpTarget("h/x", 1)]
+)
+def test_audio_address_that_is_none_is_refused(target: RtpTarget) -> None:
+    with pytest.raises(InvalidRequest):
+        checked_target(target)

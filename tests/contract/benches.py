@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from parley.call_control import CallControl, CallEvent, HangupCause, LegId
+from parley.call_control import AudioPeer, CallControl, CallEvent, HangupCause, LegId
 from tests.fakes.call_control import FakeCallControl
 
 ARGUMENTS = ("agent=reception", "greeting=two words; 50%")
@@ -106,6 +106,20 @@ class EventLog:
     def about(self, leg_id: LegId, kinds: Sequence[type[CallEvent]]) -> list[CallEvent]:
         """Return all events of these kinds about a leg, in order."""
         return [event for event in self.seen if isinstance(event, tuple(kinds)) and leg_of(event) == leg_id]
+
+
+class PeerNote:
+    """Our end of an audio connection that only notes the PBX's."""
+
+    def __init__(self) -> None:
+        self.peers: list[AudioPeer] = []
+
+    async def __call__(self, peer: AudioPeer) -> None:
+        self.peers.append(peer)
+
+
+async def deaf(peer: AudioPeer) -> None:
+    """Open no end of ours: for RTP that nobody needs to hear."""
 
 
 def leg_of(event: CallEvent) -> LegId | None:

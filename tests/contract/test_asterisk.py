@@ -11,7 +11,8 @@ import pytest_asyncio
 
 from ari_app import AriCallControl, AriNotLoaded, AriRest
 from parley.call_control import (
-    AudioTarget,
+    AudioPeer,
+    CallControl,
     CallControlError,
     DialplanTarget,
     LegAnswered,
@@ -25,10 +26,12 @@ from parley.call_control import (
     PbxLost,
     PbxRefused,
     PbxUnavailable,
+    RtpPeer,
+    RtpTarget,
     SipTarget,
 )
 from tests.contract.asterisk_bench import AsteriskBench, asterisk_bench, connected
-from tests.contract.benches import ARGUMENTS, EventLog, until
+from tests.contract.benches import ARGUMENTS, EventLog, deaf, until
 from tests.contract.test_call_control import AWKWARD, NOWHERE, listening
 from tests.support.asterisk import Asterisk
 from tests.support.hearing import frequency_hz, level_dbfs
@@ -71,9 +74,12 @@ async def streams(count: int) -> AsyncIterator[list[MediaStream]]:
                 end.close()
 
 
-async def attach(bench: AsteriskBench, leg_id: LegId, end: MediaStream) -> None:
-    peer = await bench.control.attach_audio(leg_id, AudioTarget("127.0.0.1", end.port))
-    end.peer = (peer.host, peer.port)
+async def attach(control: CallControl, leg_id: LegId, end: MediaStream) -> None:
+    async def connect(peer: AudioPeer) -> None:
+        assert isinstance(peer, RtpPeer)
+        end.peer = (peer.host, peer.port)
+
+    await control.attach_audio(leg_id, RtpTarget("127.0.0.1", end.port), connect)
 
 
 async def hears(recording: Recording, frequency: float) -> bool:
@@ -102,7 +108,7 @@ async def talking(bench: AsteriskBench, log: EventLog) -> tuple[PhoneCall, LegId
 async def test_audio_attached_before_the_answer_flows_both_ways_after_it(bench: AsteriskBench, log: EventLog) -> None:
     async with streams(1) as (end,):
         call, leg_id = await dialled(bench, log)
-        await attach(bench, leg_id, end)
+        await attach(bench.control, leg_id, end)
         end.play(tone(LOW_HZ, 3))
         await bench.control.answer(leg_id)
         call.play(tone(HIGH_HZ, 3))
@@ -113,8 +119,8 @@ async def test_audio_attached_before_the_answer_flows_both_ways_after_it(bench: 
 async def test_second_attach_replaces_the_first_without_a_trace(bench: AsteriskBench, log: EventLog) -> None:
     async with streams(2) as (first, second):
         call, leg_id = await talking(bench, log)
-        await attach(bench, leg_id, first)
-        await attach(bench, leg_id, second)
+        await attach(bench.control, leg_id, first)
+        await attach(bench.control, leg_id, second)
         first.play(tone(LOW_HZ, 3))
         second.play(tone(MIDDLE_HZ, 3))
         assert await hears(call.heard, MIDDLE_HZ)
@@ -128,7 +134,7 @@ async def test_joined_legs_hear_each_other_and_one_audio_connection_hears_both(
     async with streams(1) as (end,):
         call, leg_id = await talking(bench, log)
         other, other_id = await talking(bench, log)
-        await attach(bench, leg_id, end)
+        await attach(bench.control, leg_id, end)
         await bench.control.join(leg_id, other_id)
         call.play(tone(LOW_HZ, 2))
         assert await hears(other.heard, LOW_HZ)
@@ -143,8 +149,8 @@ async def test_parted_legs_keep_their_own_audio_and_hear_no_other(bench: Asteris
     async with streams(2) as (end, other_end):
         call, leg_id = await talking(bench, log)
         other, other_id = await talking(bench, log)
-        await attach(bench, leg_id, end)
-        await attach(bench, other_id, other_end)
+        await attach(bench.control, leg_id, end)
+        await attach(bench.control, other_id, other_end)
         await bench.control.join(leg_id, other_id)
         call.play(tone(LOW_HZ, 4))
         assert await hears(other.heard, LOW_HZ)
@@ -160,8 +166,8 @@ async def test_joined_legs_go_on_when_the_first_one_ends(bench: AsteriskBench, l
     async with streams(2) as (end, other_end):
         call, leg_id = await talking(bench, log)
         other, other_id = await talking(bench, log)
-        await attach(bench, leg_id, end)
-        await attach(bench, other_id, other_end)
+        await attach(bench.control, leg_id, end)
+        await attach(bench.control, other_id, other_end)
         await bench.control.join(leg_id, other_id)
         await call.hangup()
         await log.next(LegEnded)
@@ -174,7 +180,7 @@ async def test_joined_legs_go_on_when_the_first_one_ends(bench: AsteriskBench, l
 async def test_music_is_heard_and_our_audio_returns_after_it(bench: AsteriskBench, log: EventLog) -> None:
     async with streams(1) as (end,):
         call, leg_id = await talking(bench, log)
-        await attach(bench, leg_id, end)
+        await attach(bench.control, leg_id, end)
         await bench.control.hold(leg_id, music=True)
 
         async def received() -> bool:
@@ -202,7 +208,7 @@ async def test_caller_who_hangs_up_during_set_up_leaves_nothing(
 
 async def _attach_or_gone(bench: AsteriskBench, leg_id: LegId) -> str:
     try:
-        await bench.control.attach_audio(leg_id, NOWHERE)
+        await bench.control.attach_audio(leg_id, NOWHERE, deaf)
     except LegGone:
         return "gone"
     return "attached"
@@ -213,7 +219,7 @@ async def test_attach_that_is_cancelled_leaves_nothing_but_the_leg(
     bench: AsteriskBench, log: EventLog, after_ms: int
 ) -> None:
     _, leg_id = await dialled(bench, log)
-    attaching = asyncio.create_task(bench.control.attach_audio(leg_id, NOWHERE))
+    attaching = asyncio.create_task(bench.control.attach_audio(leg_id, NOWHERE, deaf))
     await asyncio.sleep(after_ms / 1000)
     attaching.cancel()
     await asyncio.wait([attaching])
@@ -228,7 +234,7 @@ async def test_attach_that_is_cancelled_leaves_nothing_but_the_leg(
 
 async def test_leg_that_goes_on_in_the_dialplan_takes_its_media_leg_away(bench: AsteriskBench, log: EventLog) -> None:
     call, leg_id = await talking(bench, log)
-    await bench.control.attach_audio(leg_id, NOWHERE)
+    await bench.control.attach_audio(leg_id, NOWHERE, deaf)
     await bench.control.continue_in_dialplan(leg_id, {})
     await log.next(LegLeft)
 
@@ -288,13 +294,12 @@ async def test_unknown_endpoint_is_refused_with_what_to_check(bench: AsteriskBen
 async def test_next_process_finds_the_leg_and_takes_its_audio_over(asterisk: Asterisk, bench: AsteriskBench) -> None:
     async with listening(bench.control) as log:
         call, leg_id = await talking(bench, log)
-        await bench.control.attach_audio(leg_id, NOWHERE)
+        await bench.control.attach_audio(leg_id, NOWHERE, deaf)
     await bench.control.aclose()
     async with connected(asterisk) as second, streams(1) as (end,):
         [leg] = await second.legs()
         assert (leg.id, leg.state, leg.arguments) == (leg_id, LegState.ANSWERED, ARGUMENTS)
-        peer = await second.attach_audio(leg_id, AudioTarget("127.0.0.1", end.port))
-        end.peer = (peer.host, peer.port)
+        await attach(second, leg_id, end)
         end.play(tone(MIDDLE_HZ, 2))
         assert await hears(call.heard, MIDDLE_HZ)
         assert len(await bench.channel_ids()) == 2, "the media leg of the first process is still there"
@@ -307,13 +312,13 @@ async def test_next_process_sweeps_what_has_no_party_and_leaves_other_nodes_alon
 ) -> None:
     async with listening(bench.control) as log:
         call, leg_id = await talking(bench, log)
-        await bench.control.attach_audio(leg_id, NOWHERE)
+        await bench.control.attach_audio(leg_id, NOWHERE, deaf)
     await bench.control.aclose()
     await call.hangup()
     async with connected(asterisk, "parley-b") as neighbour, listening(neighbour) as log:
         bench.caller.dial("940")
         theirs = (await log.next(LegOffered)).leg.id
-        await neighbour.attach_audio(theirs, NOWHERE)
+        await neighbour.attach_audio(theirs, NOWHERE, deaf)
         await bench.rest.create_bridge("site-bridge", "not ours")
         async with connected(asterisk):
             names = {bridge.name for bridge in await bench.rest.bridges()}

@@ -14,7 +14,8 @@ import pytest_asyncio
 from audio_fork.rtp_audio import RtpAudio
 from media_core.rtp import build_rtp
 from media_core.tones import ToneDetector, tone
-from parley.call_control import AudioCodec, AudioTarget, LegAnswered, LegOffered
+from parley.app.audio_connectors import rtp_connector
+from parley.call_control import RTP_CODECS, AudioCodec, LegAnswered, LegOffered, RtpTarget
 from tests.contract.asterisk_bench import AsteriskBench, asterisk_bench
 from tests.contract.benches import EventLog
 from tests.contract.test_call_control import listening
@@ -31,7 +32,7 @@ CLEAR_MS = 40
 PATH_MS = 20
 """What one frame's length blurs at either end."""
 
-codecs = pytest.mark.parametrize("codec", list(AudioCodec))
+codecs = pytest.mark.parametrize("codec", sorted(RTP_CODECS))
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -54,8 +55,7 @@ async def call_with_audio(bench: AsteriskBench, codec: AudioCodec) -> AsyncItera
 async def _answered(bench: AsteriskBench, log: EventLog, audio: RtpAudio, codec: AudioCodec) -> PhoneCall:
     call = bench.caller.dial("920")
     leg_id = (await log.next(LegOffered)).leg.id
-    peer = await bench.control.attach_audio(leg_id, AudioTarget(*audio.local_address, codec))
-    audio.connect(peer.host, peer.port)
+    await bench.control.attach_audio(leg_id, RtpTarget(*audio.local_address, codec), rtp_connector(audio))
     await bench.control.answer(leg_id)
     await log.next(LegAnswered)
     await call.wait_answered()

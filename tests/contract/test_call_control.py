@@ -13,6 +13,9 @@ import pytest
 import pytest_asyncio
 
 from parley.call_control import (
+    AudioCodec,
+    AudioPeer,
+    AudioSocketTarget,
     AudioTarget,
     CallControl,
     CallControlError,
@@ -34,6 +37,9 @@ from parley.call_control import (
     OriginateRequest,
     PbxConnected,
     PbxUnavailable,
+    RtpPeer,
+    RtpTarget,
+    WebSocketTarget,
 )
 from tests.contract.asterisk_bench import AsteriskBench, asterisk_bench
 from tests.contract.benches import (
@@ -45,10 +51,12 @@ from tests.contract.benches import (
     EventLog,
     FakeBench,
     Party,
+    PeerNote,
+    deaf,
 )
 from tests.support.asterisk import Asterisk
 
-NOWHERE = AudioTarget("127.0.0.1", 9)
+NOWHERE = RtpTarget("127.0.0.1", 9)
 """Discard port: where audio goes when nobody needs to hear it."""
 AWKWARD = 'a,b ${EXTEN} 100% {x} "quoted" \\ ; é + & = 中文 |'
 """What a caller may say and a variable must hold, unchanged."""
@@ -150,7 +158,7 @@ class CallControlContract:
         for command in (
             control.ring(leg_id),
             control.answer(leg_id),
-            control.attach_audio(leg_id, NOWHERE),
+            control.attach_audio(leg_id, NOWHERE, deaf),
             control.send_dtmf(leg_id, "1"),
             control.hold(leg_id, True),
             control.join(leg_id, LegId("other")),
@@ -185,20 +193,53 @@ class CallControlContract:
 
     async def test_audio_can_be_attached_before_the_answer_and_again(self, bench: Bench, log: EventLog) -> None:
         _, leg = await offered(bench, log)
-        first = await bench.control.attach_audio(leg.id, NOWHERE)
+        named = PeerNote()
+        await bench.control.attach_audio(leg.id, NOWHERE, named)
         await bench.control.answer(leg.id)
         await log.next(LegAnswered)
-        second = await bench.control.attach_audio(leg.id, NOWHERE)
+        await bench.control.attach_audio(leg.id, NOWHERE, named)
+        first, second = named.peers
+        assert isinstance(first, RtpPeer)
+        assert isinstance(second, RtpPeer)
         assert first.codec is second.codec is NOWHERE.codec
         assert first.host
         assert 0 < first.port < 65536
         assert second.port != first.port
         assert [leg.id for leg in await bench.control.legs()] == [leg.id]
 
+    async def test_audio_that_our_end_cannot_open_is_given_up_and_the_leg_stays(
+        self, bench: Bench, log: EventLog
+    ) -> None:
+        async def broken(peer: AudioPeer) -> None:
+            raise OSError("our end is broken")
+
+        _, leg = await offered(bench, log)
+        with pytest.raises(OSError, match="our end is broken"):
+            await bench.control.attach_audio(leg.id, NOWHERE, broken)
+        assert [leg.id for leg in await bench.control.legs()] == [leg.id]
+        await bench.control.attach_audio(leg.id, NOWHERE, deaf)
+
+    @pytest.mark.parametrize(
+        "target",
+        [
+            RtpTarget("127.0.0.1", 9, AudioCodec.SLIN16),
+            AudioSocketTarget("127.0.0.1", 9, "6e0a3c1e-1c5a-4b5e-9d0e-0123456789ab", AudioCodec.ULAW),
+            AudioSocketTarget("127.0.0.1", 9, "not-a-uuid"),
+            WebSocketTarget(AudioCodec.G722),
+            RtpTarget("127.0.0.1", 0),
+        ],
+    )
+    async def test_audio_target_that_cannot_work_is_refused(
+        self, bench: Bench, log: EventLog, target: AudioTarget
+    ) -> None:
+        _, leg = await offered(bench, log)
+        with pytest.raises(InvalidRequest):
+            await bench.control.attach_audio(leg.id, target, deaf)
+
     async def test_legs_that_are_joined_can_be_parted_and_end_on_their_own(self, bench: Bench, log: EventLog) -> None:
         party, leg = await answered(bench, log)
         _, other = await answered(bench, log)
-        await bench.control.attach_audio(leg.id, NOWHERE)
+        await bench.control.attach_audio(leg.id, NOWHERE, deaf)
         await bench.control.join(leg.id, other.id)
         await bench.control.part(leg.id, other.id)
         await bench.control.join(other.id, leg.id)

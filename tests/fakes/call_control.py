@@ -12,10 +12,13 @@ from dataclasses import dataclass, field, replace
 
 from parley.call_control import (
     AudioPeer,
+    AudioSocketPeer,
+    AudioSocketTarget,
     AudioTarget,
     CallControlError,
     CallEvent,
     CallId,
+    ConnectAudio,
     DigitReceived,
     Direction,
     HangupCause,
@@ -32,9 +35,17 @@ from parley.call_control import (
     PbxConnected,
     PbxLost,
     PbxUnavailable,
+    RtpPeer,
+    RtpTarget,
     TransferTarget,
+    WebSocketPeer,
 )
-from parley.call_control.validation import checked_digits, checked_variables, without_control_characters
+from parley.call_control.validation import (
+    checked_digits,
+    checked_target,
+    checked_variables,
+    without_control_characters,
+)
 
 
 @dataclass(slots=True)
@@ -204,12 +215,25 @@ class FakeCallControl:
             record.leg = replace(record.leg, state=LegState.ANSWERED)
             self._tell(LegAnswered(record.leg))
 
-    async def attach_audio(self, leg_id: LegId, target: AudioTarget) -> AudioPeer:
-        """Note the target and name a peer that nobody listens on."""
+    async def attach_audio(self, leg_id: LegId, target: AudioTarget, connect: ConnectAudio) -> None:
+        """Note the target once our end stands; `audio_peer` names the PBX's end, where nobody is."""
+        checked_target(target)
         record = self._asked("attach_audio", leg_id)
+        await connect(self.audio_peer(target))
+        record = self._present(leg_id)
         record.audio = target
         record.audio_history.append(target)
-        return AudioPeer("127.0.0.1", 10_000 + 2 * self._take_number(), target.codec)
+
+    def audio_peer(self, target: AudioTarget) -> AudioPeer:
+        """Return the PBX's end for a target; a test that wants somebody there replaces this."""
+        number = self._take_number()
+        match target:
+            case RtpTarget(codec=codec):
+                return RtpPeer("127.0.0.1", 10_000 + 2 * number, codec)
+            case AudioSocketTarget(connection_id=connection_id, codec=codec):
+                return AudioSocketPeer(connection_id, codec)
+            case _:
+                return WebSocketPeer(f"ws://127.0.0.1:9/media/{number}", target.codec)
 
     async def send_dtmf(self, leg_id: LegId, digits: str) -> None:
         """Note the digits."""
