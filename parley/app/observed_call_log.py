@@ -63,11 +63,13 @@ class ObservedCallLog:
             await self._inner.noted(call_id, note)
 
     async def call_ended(self, call_id: str, end: CallEnd) -> None:
-        """Record the outcome."""
+        """Record the outcome; the log tells it last, so that who reads it there finds it in the record."""
         self._metrics.call_ended(end)
-        logger.info("call ended", extra={"reason": end.reason.value, "outcome": end.outcome})
-        with self._recording():
-            await self._inner.call_ended(call_id, end)
+        try:
+            with self._recording():
+                await self._inner.call_ended(call_id, end)
+        finally:
+            logger.info("call ended", extra={"reason": end.reason.value, "outcome": end.outcome})
 
     @contextmanager
     def _recording(self) -> Iterator[None]:
