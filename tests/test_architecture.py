@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
 STANDARD_LIBRARY_ONLY = {"parley.call_control"}
 WORKER_ONLY_MODULES = {"pocketsphinx", "faster_whisper", "whisper", "llama_cpp", "piper", "torch"}
 """Model runtimes: imported by parley.engines, which only the worker process loads."""
+AMI_OF_PANORAMISK = {"actions", "ami_protocol", "manager", "message"}
 
 
 def imports_of(source: Path) -> Iterator[str]:
@@ -96,6 +97,19 @@ def test_model_runtimes_are_imported_by_engines_only() -> None:
         for source in sources_of(package)
         for name in imports_of(source)
         if name.split(".")[0] in WORKER_ONLY_MODULES
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_of_panoramisk_only_the_ami_client_is_used() -> None:
+    """One TCP connection that ends too early freezes its FastAGI server, and the event loop with it."""
+    wrong = [
+        f"{source.relative_to(ROOT)} imports {name}"
+        for package in ALLOWED
+        for source in sources_of(package)
+        for name in imports_of(source)
+        if name.split(".")[0] == "panoramisk"
+        if source.parent != ROOT / "ari_app" / "ami" or name.removeprefix("panoramisk.") not in AMI_OF_PANORAMISK
     ]
     assert not wrong, "\n".join(wrong)
 
