@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from ari_app.ami import AmiClient, AmiEvent
 from ari_app.backoff import Backoff
 from ari_app.bridges import LegBridges
 from ari_app.connection import EventConnection
@@ -22,6 +24,8 @@ from ari_app.events import AriEvent, Channel, StasisStart
 from ari_app.hand_over import RETRY_WAITS_S, HandOver
 from ari_app.legs import OWN_PREFIX, LegBook
 from ari_app.media_legs import MediaLegs, is_media_leg
+from ari_app.queue_events import EVENTS as QUEUE_EVENTS
+from ari_app.queue_events import QueueEvents
 from ari_app.rest import DEADLINE_S, AriRest, AsteriskInfo
 from ari_app.validation import (
     caller_id_of,
@@ -41,10 +45,12 @@ from parley.call_control import (
     HangupCause,
     InvalidRequest,
     Leg,
+    LegAnswered,
     LegEnded,
     LegGone,
     LegId,
     LegLeft,
+    LegOffered,
     LegState,
     OriginateRequest,
     PbxConnected,
@@ -66,7 +72,8 @@ class AriCallControl:
     """The legs that one Asterisk hands to the Stasis application `application`.
 
     dead_man_s: how long a call outlives us in silence before Asterisk takes it back (extension T); 0 switches the
-    timer off. retry_waits_s: before further attempts to send a leg away. Log in with `start()`, close with `aclose()`.
+    timer off. retry_waits_s: before further attempts to send a leg away. ami: of the same Asterisk, run by its owner;
+    with it, `events()` tells what becomes of legs in queues. Log in with `start()`, close with `aclose()`.
     """
 
     def __init__(
@@ -80,6 +87,7 @@ class AriCallControl:
         dead_man_s: float = DEAD_MAN_S,
         retry_waits_s: Sequence[float] = RETRY_WAITS_S,
         backoff: Backoff | None = None,
+        ami: AmiClient | None = None,
     ) -> None:
         self._application = checked_application(application)
         self._rest = AriRest(url, username, password, deadline_s)
@@ -97,6 +105,9 @@ class AriCallControl:
             on_lost=lambda reason: self._events.put(PbxLost(reason)),
             backoff=backoff or Backoff(),
         )
+        self._queue_events = QueueEvents()
+        if ami is not None:
+            ami.listen(QUEUE_EVENTS, self._take_ami)
         self._cause_as_number = True
         self._tasks: asyncio.TaskGroup | None = None
         self._runner: asyncio.Task[None] | None = None
@@ -296,11 +307,29 @@ class AriCallControl:
         if isinstance(event, StasisStart):
             self._spawn(self._dead_man.arm(LegId(event.channel.id)))
 
+    def _take_ami(self, event: AmiEvent) -> None:
+        """Take one AMI event; called by the reader, so it must not wait."""
+        for told in self._queue_events.apply(event, time.monotonic()):
+            self._events.put(told)
+
     def _publish(self, events: list[CallEvent]) -> None:
         for event in events:
+            self._follow_into_queues(event)
             if isinstance(event, LegEnded | LegLeft):
                 self._spawn(self._bridges.release(event.leg_id))
             self._events.put(event)
+
+    def _follow_into_queues(self, event: CallEvent) -> None:
+        """Remember legs from the offer on: AMI may tell that one has joined a queue before ARI says that it left."""
+        match event:
+            case LegOffered(leg) | LegAnswered(leg):
+                self._queue_events.follow(leg.id, leg.call_id, time.monotonic())
+            case LegLeft(leg_id):
+                self._queue_events.follow(leg_id, CallId(leg_id), time.monotonic())
+            case LegEnded(leg_id):
+                self._queue_events.forget(leg_id)
+            case _:
+                pass
 
     async def _reconcile(self) -> list[Channel]:
         """Compare the book with Asterisk; return all channels."""

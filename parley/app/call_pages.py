@@ -12,8 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from parley.app.queue_record import AGENT_ANSWERED, QUEUE_LEFT
 from parley.app.terminal_text import visible
-from parley.conversation.record import CallEnd, CallStart, EndReason, Turn
+from parley.call_control import QueueExit
+from parley.conversation.record import CallEnd, CallNote, CallStart, EndReason, Turn
 from parley.store import CallOverview, CallRecord
 
 SHOWN_DIGITS = 2
@@ -109,6 +111,7 @@ def _header(call: CallRecord, numbers: bool, zone: tzinfo | None) -> Table:
             *((f"Slot {visible(name)}", _text(value)) for name, value in end.slots.items()),
             ("Recording", _text(end.recording)),
         ]
+    rows += [("Queue", told) for told in map(_in_queue, call.notes) if told]
     for label, value in rows:
         if value:
             grid.add_row(Text(label, style="bold"), value)
@@ -162,6 +165,23 @@ def _timings(turns: Sequence[Turn]) -> Table:
 def _stage_ms(turn: Turn, stage: str) -> int | None:
     value: int | None = getattr(turn.timings, f"{stage}_ms")
     return value
+
+
+def _in_queue(note: CallNote) -> Text | None:
+    """Return what a note tells of the caller's way through a queue, None for other notes."""
+    details = {name: visible(value) for name, value in note.details.items()}
+    queue, waited_s = details.get("queue", ""), details.get("waited_s", "?")
+    if note.kind == AGENT_ANSWERED:
+        return Text.assemble((details.get("agent", ""), "bold"), f" took the call in {queue} after {waited_s} s")
+    if note.kind != QUEUE_LEFT:
+        return None
+    match details.get("exit"):
+        case QueueExit.ABANDONED:
+            return Text(f"the caller gave up waiting in {queue} after {waited_s} s", style="yellow")
+        case QueueExit.UNSERVED:
+            return Text(f"left {queue} after {waited_s} s: nobody took the call", style="yellow")
+        case _:
+            return Text(f"they talked for {details.get('talked_s', '?')} s")
 
 
 def _text(value: str) -> Text:

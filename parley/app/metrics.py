@@ -19,6 +19,8 @@ GREETING_BUCKETS_S = (0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0)
 
 STAGES = ("endpoint", "asr", "llm", "tts", "playout")
 """Stages of a response, in order; each is a field `<stage>_ms` of TurnTimings."""
+QUEUE_EVENTS = ("joined", "offered", "declined", "answered", "talk_ended", "abandoned", "unserved")
+"""What queues do with callers whom we have sent on."""
 
 
 class Metrics:
@@ -37,6 +39,11 @@ class Metrics:
         self._ended = Counter("parley_calls_ended", "Calls over, by reason.", ["reason"], registry=self.registry)
         self._refused = Counter("parley_calls_refused", "Calls not taken up, by why.", ["why"], registry=self.registry)
         self._active = Gauge("parley_calls_active", "Calls going on now.", registry=self.registry)
+        self._queue_events = Counter(
+            "parley_queue_events", "What queues did with callers sent on.", ["event"], registry=self.registry
+        )
+        for event in QUEUE_EVENTS:
+            self._queue_events.labels(event)
         for reason in EndReason:
             self._ended.labels(reason.value)
 
@@ -112,6 +119,10 @@ class Metrics:
         """Count the end of a call that was started."""
         self._ended.labels(end.reason.value).inc()
         self._active.dec()
+
+    def queue_event(self, event: str) -> None:
+        """Count what a queue did with a caller whom we have sent on; event: one of QUEUE_EVENTS."""
+        self._queue_events.labels(event).inc()
 
     def engine_failed(self, port: str, code: str) -> None:
         """Count a failed use of an engine; port: `recognizer`, `synthesizer` or `chat`; code: of the EngineError."""

@@ -71,6 +71,15 @@ class ObservedCallLog:
         finally:
             logger.info("call ended", extra={"reason": end.reason.value, "outcome": end.outcome})
 
+    async def followed_up(self, call_id: str, note: CallNote) -> None:
+        """Record what became of the caller behind us."""
+        logger.info(
+            "caller followed up",
+            extra={"kind": note.kind, "at_ms": note.at_ms, "pii_details": dict(note.details)},
+        )
+        with self._recording():
+            await self._inner.followed_up(call_id, note)
+
     @contextmanager
     def _recording(self) -> Iterator[None]:
         """Count and report the store's failures."""

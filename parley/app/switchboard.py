@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from parley.app.call_arguments import CallArguments, CallArgumentsError, parse_call_arguments
 from parley.app.call_results import ParleyStatus, refusal_variables
 from parley.app.call_runner import CallRunner, Services
+from parley.app.queue_record import QueueRecord
 from parley.call_control import (
     CallControlError,
     CallEvent,
@@ -28,6 +29,7 @@ from parley.call_control import (
     LegOffered,
     PbxConnected,
     PbxLost,
+    QueueEvent,
 )
 
 logger = logging.getLogger(__name__)
@@ -45,6 +47,7 @@ class Switchboard:
         """services: what every call uses."""
         self._services = services
         self._calls: dict[LegId, CallRunner] = {}
+        self._queues = QueueRecord(services.log, services.metrics, services.clock)
         self._draining = False
         self._pbx_connected = False
         self._idle = asyncio.Event()
@@ -68,8 +71,10 @@ class Switchboard:
     async def run(self) -> None:
         """Serve calls until the PBX adapter is closed. Cancelling: calls are cancelled with it."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._queues.run(), name="queue record")
             async for event in self._services.control.events():
                 self._take(event, tasks)
+            self._queues.close()
 
     async def drain(self, patience_s: float) -> None:
         """Take no more calls; let those that go on end by themselves, then hand the rest to their fallback queues."""
@@ -87,6 +92,8 @@ class Switchboard:
 
     def _take(self, event: CallEvent, tasks: asyncio.TaskGroup) -> None:
         """Take one event; never waits, so that no call's trouble delays another's."""
+        if isinstance(event, QueueEvent):
+            return self._queues.take(event)
         match event:
             case LegOffered(leg=leg):
                 self._offered(leg, tasks)
@@ -129,6 +136,7 @@ class Switchboard:
             earlier.leg_gone(HangupCause.UNKNOWN)
         call = CallRunner(self._services, _new_call_id(), leg, arguments)
         self._calls[leg.id] = call
+        self._queues.call_begins(leg.id, call.call_id)
         self._idle.clear()
         tasks.create_task(self._run(leg.id, call), name=f"call {call.call_id}")
 

@@ -11,6 +11,9 @@ from parley.call_control.errors import (
     PbxUnavailable,
 )
 from parley.call_control.events import (
+    AgentAnswered,
+    AgentDeclined,
+    AgentOffered,
     CallEvent,
     DigitReceived,
     LegAnswered,
@@ -20,6 +23,9 @@ from parley.call_control.events import (
     LegRinging,
     PbxConnected,
     PbxLost,
+    QueueEvent,
+    QueueJoined,
+    QueueLeft,
 )
 from parley.call_control.port import CallControl
 from parley.call_control.vocabulary import (
@@ -41,6 +47,7 @@ from parley.call_control.vocabulary import (
     LegId,
     LegState,
     OriginateRequest,
+    QueueExit,
     RtpPeer,
     RtpTarget,
     SipTarget,
@@ -53,6 +60,9 @@ __all__ = [
     "AUDIOSOCKET_CODECS",
     "RTP_CODECS",
     "WEBSOCKET_CODECS",
+    "AgentAnswered",
+    "AgentDeclined",
+    "AgentOffered",
     "AudioCodec",
     "AudioPeer",
     "AudioSocketPeer",
@@ -83,6 +93,10 @@ __all__ = [
     "PbxLost",
     "PbxRefused",
     "PbxUnavailable",
+    "QueueEvent",
+    "QueueExit",
+    "QueueJoined",
+    "QueueLeft",
     "RtpPeer",
     "RtpTarget",
     "SipTarget",

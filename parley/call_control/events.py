@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from parley.call_control.vocabulary import HangupCause, Leg, LegId
+from parley.call_control.vocabulary import HangupCause, Leg, LegId, QueueExit
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +70,77 @@ class PbxLost:
     reason: str
 
 
-CallEvent = LegOffered | LegRinging | LegAnswered | LegEnded | LegLeft | DigitReceived | PbxConnected | PbxLost
+# What becomes of a leg that we let go and that the dialplan put into a queue. `agent` is the queue agent's name as the
+# PBX knows it. These come only where the PBX tells them (Asterisk: AMI), and may be missing or late.
+
+
+@dataclass(frozen=True, slots=True)
+class QueueJoined:
+    """The caller waits in a queue."""
+
+    leg_id: LegId
+    queue: str
+    position: int
+    """1 is the next to be served."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentOffered:
+    """The PBX offers the waiting caller to a queue agent: a phone rings."""
+
+    leg_id: LegId
+    queue: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDeclined:
+    """The queue agent refused, hung up before the connection, or let it ring; the caller waits on."""
+
+    leg_id: LegId
+    queue: str
+    agent: str
+    rang_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class AgentAnswered:
+    """The queue agent took the call and is connected with the caller."""
+
+    leg_id: LegId
+    queue: str
+    agent: str
+    waited_s: float
+    """From joining the queue to the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLeft:
+    """The queue is done with the caller, one way or another; every QueueJoined is followed by one at most."""
+
+    leg_id: LegId
+    queue: str
+    exit: QueueExit
+    waited_s: float
+    """In the queue, until a queue agent answered or the caller left."""
+    talked_s: float = 0.0
+    """With the queue agent; 0 unless one answered."""
+
+
+QueueEvent = QueueJoined | AgentOffered | AgentDeclined | AgentAnswered | QueueLeft
+
+CallEvent = (
+    LegOffered
+    | LegRinging
+    | LegAnswered
+    | LegEnded
+    | LegLeft
+    | DigitReceived
+    | PbxConnected
+    | PbxLost
+    | QueueJoined
+    | AgentOffered
+    | AgentDeclined
+    | AgentAnswered
+    | QueueLeft
+)

@@ -90,6 +90,17 @@ class Direction(StrEnum):
     OUTBOUND = "outbound"
 
 
+class QueueExit(StrEnum):
+    """How a caller left a queue."""
+
+    ANSWERED = "answered"
+    """A queue agent took the call, and their talk is over."""
+    ABANDONED = "abandoned"
+    """The caller gave up waiting."""
+    UNSERVED = "unserved"
+    """The queue sent the caller on: the time was up, no queue agent was left, or the caller chose to by a key."""
+
+
 class LegState(Enum):
     """How far a leg has come."""
 

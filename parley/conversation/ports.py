@@ -319,7 +319,11 @@ class CallLog(Protocol):
         ...
 
     async def call_ended(self, call_id: str, end: CallEnd) -> None:
-        """Record the outcome; nothing is recorded for this call afterwards."""
+        """Record the outcome; nothing but what `followed_up` tells is recorded for this call afterwards."""
+        ...
+
+    async def followed_up(self, call_id: str, note: CallNote) -> None:
+        """Record what became of the caller behind us (in a queue), usually after the call's end."""
         ...
 
 

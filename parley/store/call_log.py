@@ -58,6 +58,14 @@ class SqlCallLog:
         async with self._database.writing() as session:
             await _close(session, await _open_call(session, call_id), end)
 
+    async def followed_up(self, call_id: str, note: CallNote) -> None:
+        """Record what became of the caller behind us, with the call's latest visit, whether it has ended or not."""
+        async with self._database.writing() as session:
+            row = await session.scalar(select(CallRow).where(CallRow.call_id == call_id).order_by(CallRow.id.desc()))
+            if row is None:
+                raise UnknownCall(f"no call has the id {call_id!r}")
+            session.add(_note_row(row, note))
+
     async def close_abandoned(self, found_at: float, alive: Collection[str] = ()) -> list[str]:
         """Close the calls that a killed process left open, and return their ids, oldest first.
 

@@ -185,6 +185,26 @@ def test_notes_are_shown_with_their_details() -> None:
     assert "+61.004 s  engine_failed  port=recognizer code=engine_timeout" in shown(RECORD)
 
 
+ANSWERED = CallNote("agent_answered", 80_000, {"queue": "support", "agent": "Anna", "waited_s": "12"})
+TALKED = CallNote("queue_left", 180_000, {"queue": "support", "exit": "answered", "waited_s": "12", "talked_s": "95"})
+GAVE_UP = CallNote("queue_left", 120_000, {"queue": "support", "exit": "abandoned", "waited_s": "40"})
+UNSERVED = CallNote("queue_left", 110_000, {"queue": "support", "exit": "unserved", "waited_s": "30"})
+
+
+@pytest.mark.parametrize(
+    ("notes", "told"),
+    [
+        ((ANSWERED, TALKED), ["Anna took the call in support after 12 s", "they talked for 95 s"]),
+        ((GAVE_UP,), ["the caller gave up waiting in support after 40 s"]),
+        ((UNSERVED,), ["left support after 30 s: nobody took the call"]),
+        ((NOTE,), []),
+    ],
+)
+def test_page_tells_what_became_of_the_caller_in_the_queue(notes: tuple[CallNote, ...], told: list[str]) -> None:
+    lines = shown(replace(RECORD, notes=notes)).splitlines()
+    assert [line.removeprefix("Queue").strip() for line in lines if line.startswith("Queue")] == told
+
+
 def test_call_that_goes_on_has_no_end_yet() -> None:
     page = shown(replace(RECORD, end=None, answered_ms=None))
     assert "going on" in page

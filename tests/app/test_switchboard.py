@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from parley.call_control import HangupCause, LegGone, PbxRefused
+from parley.call_control import AgentAnswered, HangupCause, LegGone, PbxRefused
 from parley.conversation.record import CallEnd, EndReason
 from tests.app.calls import running_node
 from tests.fakes.call_log import FakeCallLog
@@ -76,6 +76,18 @@ async def test_transfer_leaves_for_the_dialplan_with_destination_and_whisper(tmp
         assert record.variables_set["PARLEY_TRANSFER_TO"] == "sales"
         assert record.variables_set["PARLEY_SUMMARY"] == "Caller asked for a person."
         assert Path(record.variables_set["PARLEY_WHISPER"] + ".wav").stat().st_size > 1000
+
+
+async def test_what_becomes_of_the_caller_in_the_queue_is_noted_after_the_call_s_end(tmp_path: Path) -> None:
+    async with running_node(tmp_path, PERSON) as node:
+        leg = node.control.caller_arrives("agent=reception")
+        await node.until_gone(leg.id)
+        ended = len(node.log.facts)
+        node.control.queue_tells(AgentAnswered(leg.id, "sales", "Anna", 12.0))
+        async with asyncio.timeout(5):
+            while len(node.log.facts) == ended:
+                await asyncio.sleep(0.005)
+    assert node.log.notes[-1].details == {"queue": "sales", "agent": "Anna", "waited_s": "12"}
 
 
 async def test_keys_that_the_pbx_reports_answer_the_question(tmp_path: Path) -> None:

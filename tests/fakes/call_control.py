@@ -35,6 +35,7 @@ from parley.call_control import (
     PbxConnected,
     PbxLost,
     PbxUnavailable,
+    QueueEvent,
     RtpPeer,
     RtpTarget,
     TransferTarget,
@@ -145,6 +146,11 @@ class FakeCallControl:
     def dialplan_takes(self, leg_id: LegId) -> None:
         """Let the PBX take the leg away from us (its own timer, an operator's redirect)."""
         self._leave(self._present(leg_id))
+
+    def queue_tells(self, *events: QueueEvent) -> None:
+        """Tell what becomes of a leg in a queue; usually it has left before."""
+        for event in events:
+            self._tell(event)
 
     def connection_breaks(self, reason: str = "the PBX closed the connection") -> None:
         """Lose the PBX: every request fails until `connection_returns`."""

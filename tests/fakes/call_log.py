@@ -57,6 +57,10 @@ class FakeCallLog(CallLog):
         """Record the outcome."""
         await self._commit(end)
 
+    async def followed_up(self, call_id: str, note: CallNote) -> None:
+        """Record what became of the caller."""
+        await self._commit(note)
+
     async def _commit(self, fact: Fact) -> None:
         await self._clock.passes(self._delay_ms)
         if self.fails:

@@ -47,6 +47,16 @@ class CallLogContract:
         [record] = await recorded(START.call_id)
         assert record.end == end
 
+    async def test_what_became_of_the_caller_is_recorded_after_the_end(
+        self, subject: CallLog, recorded: Recorded
+    ) -> None:
+        note = replace(NOTE, kind="agent_answered", at_ms=90_000, details={"queue": "support", "agent": "Anna"})
+        await subject.call_started(START)
+        await subject.call_ended(START.call_id, END)
+        await subject.followed_up(START.call_id, note)
+        [record] = await recorded(START.call_id)
+        assert (record.end, record.notes) == (END, (note,))
+
 
 class KeepingCallLogContract(CallLogContract):
     """What a call log that outlives its calls does besides."""

@@ -64,6 +64,8 @@ class Asterisk:
         """
         self.ari_username = "parley"
         self.ari_password = secrets.token_urlsafe(18)
+        self.ami_username = "parley"
+        self.ami_password = secrets.token_urlsafe(18)
         self.sip_host = "127.0.0.1"
         self._overlays = tuple(overlays)
         self._additions = dict(additions or {})
@@ -91,6 +93,11 @@ class Asterisk:
     def ari_url(self) -> str:
         """Base address of ARI, for instance `http://127.0.0.1:8088`; the resources lie below `/ari`."""
         return f"http://127.0.0.1:{self.ports.http}"
+
+    @property
+    def ami_port(self) -> int:
+        """TCP port of AMI, on loopback."""
+        return self.ports.ami
 
     @property
     def folder(self) -> Path:
@@ -220,7 +227,10 @@ class Asterisk:
             ("ari.conf", "parley", "password"): self.ari_password,
             **self._settings,
         }
-        write_run_folder(self._folder, program, settings, self._overlays, self._additions)
+        # The repository's file has no secret, so that nobody can log in with one that everybody knows.
+        ami_user = f"[{self.ami_username}](+)\nsecret = {self.ami_password}\n"
+        additions = {**self._additions, "manager.conf": ami_user + self._additions.get("manager.conf", "")}
+        write_run_folder(self._folder, program, settings, self._overlays, additions)
 
     async def _launch(self) -> None:
         # `timeout` leads a process group of its own, which Asterisk joins; both die with this process.

@@ -45,6 +45,11 @@ class PortBlock:
         """UDP: where calls to the outside go."""
         return self.first + 3
 
+    @property
+    def ami(self) -> int:
+        """TCP."""
+        return self.first + 4
+
     def agent(self, number: int) -> int:
         """Return the UDP port at which the desk phone `agent<number>` is expected."""
         return self.first + 10 + number
@@ -63,7 +68,8 @@ class PortBlock:
                 lock.bind(("127.0.0.1", first))
                 lock.listen(1)
                 block = cls(first, lock)
-                _check_free(socket.SOCK_STREAM, block.http)
+                for port in (block.http, block.ami):
+                    _check_free(socket.SOCK_STREAM, port)
                 for port in (block.sip, block.carrier, block.agent(1), block.agent(2)):
                     _check_free(socket.SOCK_DGRAM, port)
             except OSError:
@@ -113,6 +119,8 @@ def port_settings(ports: PortBlock) -> dict[tuple[str, str, str], str]:
     """Return the settings that put an instance on these ports."""
     return {
         ("http.conf", "general", "bindport"): str(ports.http),
+        ("manager.conf", "general", "enabled"): "yes",
+        ("manager.conf", "general", "port"): str(ports.ami),
         ("pjsip.conf", "transport-udp", "bind"): f"127.0.0.1:{ports.sip}",
         ("pjsip.conf", "trunk", "contact"): f"sip:127.0.0.1:{ports.carrier}",
         ("pjsip.conf", "agent1", "contact"): f"sip:agent1@127.0.0.1:{ports.agent(1)}",

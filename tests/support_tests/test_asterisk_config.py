@@ -30,6 +30,13 @@ def test_ari_user_has_no_password_in_the_repository() -> None:
     assert "password =" in lines
 
 
+def test_ami_is_off_and_its_user_has_no_secret_in_the_repository() -> None:
+    """An empty secret would let anybody log in."""
+    lines = (CONFIGURATION / "manager.conf").read_text(encoding="utf-8").splitlines()
+    assert any(line.startswith("enabled = no") for line in lines)
+    assert not any(line.startswith("secret") for line in lines)
+
+
 @pytest.mark.parametrize("folder", [CONFIGURATION, DIALPLANS], ids=lambda folder: folder.name)
 def test_every_address_is_loopback(folder: Path) -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in folder.glob("*.conf"))
