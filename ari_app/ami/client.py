@@ -64,7 +64,7 @@ class AmiClient:
         self._connection: AmiConnection | None = None
         self._closing = asyncio.Event()
         self._told = ""
-        """The trouble that the log has already, so that it is told once and not at every attempt."""
+        """Code of the trouble that the log has already: it is told once, not at every attempt."""
 
     def __repr__(self) -> str:
         return f"AmiClient({self._host!r}, {self._port}, {self._username!r})"
@@ -91,7 +91,7 @@ class AmiClient:
                     await self.connect()
                 except CallControlError as err:
                     refused = isinstance(err, PbxRefused)
-                    self._tell_trouble(str(err))
+                    self._tell_trouble(err.code, str(err))
                     await self._pause(self._refused_wait_s if refused else self._backoff.next_wait_s())
                     continue
                 began = loop.time()
@@ -99,7 +99,7 @@ class AmiClient:
                 if loop.time() - began >= LASTING_S:
                     self._backoff.reset()
                 if not self._closing.is_set():
-                    self._tell_trouble(reason)
+                    self._tell_trouble(PbxUnavailable.code, reason)
                     await self._pause(self._backoff.next_wait_s())
         finally:
             await self.aclose()
@@ -206,9 +206,9 @@ class AmiClient:
         except TimeoutError:
             return
 
-    def _tell_trouble(self, problem: str) -> None:
-        if problem != self._told:
-            self._told = problem
+    def _tell_trouble(self, code: str, problem: str) -> None:
+        if code != self._told:
+            self._told = code
             logger.warning("no AMI; calls go on without it", extra={"problem": problem})
 
     def _tell_watchers(self, connected: bool) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from ari_app.rest import AriRest
 from audio_fork.errors import AudioForkError
 from parley.app.audio_probe import TONE_MS, RoundTrip, probe_audio
+from parley.app.doctor_ami import check_ami
 from parley.app.findings import Finding, ok, problem, warning
 from parley.app.flows import load_agent_flow
 from parley.app.settings import Settings, SettingsError
@@ -154,6 +155,9 @@ async def _examine_asterisk(rest: AriRest, settings: Settings) -> AsyncIterator[
     try:
         async for finding in _check_audio_and_dialplan(rest, settings):
             yield finding
+        if settings.asterisk.ami.enabled:
+            async for finding in check_ami(settings.asterisk.ami, rest, PROBE_APPLICATION):
+                yield finding
     finally:
         await events.close()
     yield await _check_application(rest, settings)

@@ -17,6 +17,7 @@ from parley.app.resources import shipped
 SNIPPET_FOLDER = "asterisk-parley"
 DATA_FOLDER = "parley-data"
 PASSWORD_FILE = "ari.password"  # noqa: S105 (a file's name)
+AMI_PASSWORD_FILE = "ami.password"  # noqa: S105 (a file's name)
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -34,6 +35,7 @@ class Choices:
     queue: str = "support"
     ari_url: str = "http://127.0.0.1:8088/ari"
     ari_username: str = "parley"
+    ami_username: str = "parley"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,9 @@ def init_asterisk(folder: Path, choices: Choices, *, force: bool = False) -> Ini
     password_file = folder / PASSWORD_FILE
     password = _kept_or_new_password(password_file)
     _write(settings_file, _settings_text(choices), mode=0o640)
+    ami_password = _kept_or_new_password(folder / AMI_PASSWORD_FILE)
     _write(snippets / "ari_parley.conf", _ari_user_text(choices, password), mode=0o640)
+    _write(snippets / "manager_parley.conf", _ami_user_text(choices, ami_password), mode=0o640)
     subroutines = shipped("dialplans") / "asterisk" / "extensions_parley.conf"
     _write(snippets / "extensions_parley.conf", subroutines.read_text(encoding="utf-8"), mode=0o644)
     steps = _install_steps(snippets, folder / DATA_FOLDER, choices)
@@ -83,8 +87,14 @@ def init_asterisk(folder: Path, choices: Choices, *, force: bool = False) -> Ini
 
 def _check_choices(choices: Choices) -> None:
     """Raise InitError for a name that a settings or configuration file could not hold."""
-    names = {"agent": choices.agent, "flow": choices.flow, "queue": choices.queue, "user": choices.ari_username}
-    for what, name in names.items():
+    names = (
+        ("agent", choices.agent),
+        ("flow", choices.flow),
+        ("queue", choices.queue),
+        ("user", choices.ari_username),
+        ("user", choices.ami_username),
+    )
+    for what, name in names:
         if not _NAME.fullmatch(name):
             raise InitError(f"{what} {name!r}: use letters, digits, - and _ only")
     try:
@@ -120,6 +130,11 @@ url = "{choices.ari_url}"
 username = "{choices.ari_username}"
 password_file = "{PASSWORD_FILE}"
 
+# Who takes callers out of your queue, and after how long: needs the steps for manager.conf.
+# [asterisk.ami]
+# username = "{choices.ami_username}"
+# password_file = "{AMI_PASSWORD_FILE}"
+
 # An agent is a voice that serves calls: the dialplan names it, `Gosub(parley,s,1(agent={choices.agent}))`.
 [agents.{choices.agent}]
 flow = "{choices.flow}"
@@ -139,6 +154,17 @@ read_only = no
 password_format = plain
 password = {password}
 """
+
+
+def _ami_user_text(choices: Choices, password: str) -> str:
+    """Return the user of asterisk_conf/manager.conf, with a password: it sees queues, and may command nothing."""
+    shipped_file = (shipped("asterisk_conf") / "manager.conf").read_text(encoding="utf-8")
+    rights = [line for line in shipped_file.splitlines() if line.startswith(("read =", "write =", "eventfilter ="))]
+    return f"""\
+; Parley's AMI user. The same password lies in Parley's {AMI_PASSWORD_FILE}.
+[{choices.ami_username}]
+secret = {password}
+""" + "".join(f"{line}\n" for line in rights)
 
 
 def _install_steps(snippets: Path, data_dir: Path, choices: Choices) -> tuple[InstallStep, ...]:
@@ -188,13 +214,36 @@ def _install_steps(snippets: Path, data_dir: Path, choices: Choices) -> tuple[In
             f"install -d -o parley -g parley -m 711 {data_dir}\n"
             f"install -d -o parley -g asterisk -m 2750 {data_dir / 'whispers'}",
         ),
+        *_ami_steps(snippets, config, install, choices),
         InstallStep(
             "the shell",
             "Load it (no call is disturbed):",
             "asterisk -rx 'module reload http'\n"
             "asterisk -rx 'module reload res_ari.so'\n"
             "asterisk -rx 'dialplan reload'\n"
-            "asterisk -rx 'queue reload all'",
+            "asterisk -rx 'queue reload all'\n"
+            "asterisk -rx 'manager reload'",
+        ),
+    )
+
+
+def _ami_steps(snippets: Path, config: str, install: str, choices: Choices) -> tuple[InstallStep, ...]:
+    return (
+        InstallStep(
+            "the shell",
+            "Optional, so that `parley calls show` tells who took a caller out of the queue. Copy a third file:",
+            f"{install} {snippets / 'manager_parley.conf'} {config}/",
+        ),
+        InstallStep(
+            f"{config}/manager.conf",
+            "For the same purpose, switch AMI on, on loopback. In [general] there must be the first three lines; add "
+            "the last one at the end of the file:",
+            "enabled = yes\nbindaddr = 127.0.0.1\nport = 5038\n#include manager_parley.conf",
+        ),
+        InstallStep(
+            "parley.toml",
+            "For the same purpose, take the `#` away from these lines:",
+            f'[asterisk.ami]\nusername = "{choices.ami_username}"\npassword_file = "{AMI_PASSWORD_FILE}"',
         ),
     )
 

@@ -89,6 +89,7 @@ class Metrics:
             "parley_media_events", "Counts of ended audio connections.", ["kind"], registry=self.registry
         )
         self._pbx = Gauge("parley_pbx_connected", "1 while the PBX is connected.", registry=self.registry)
+        self._ami = Gauge("parley_ami_connected", "1 while AMI is connected.", registry=self.registry)
         self._ready = Gauge("parley_ready", "1 while this check of /ready passes.", ["check"], registry=self.registry)
         for kind in AudioStats.__dataclass_fields__:
             self._media.labels(kind)
@@ -144,6 +145,10 @@ class Metrics:
     def pbx_connected(self, connected: bool) -> None:
         """Tell whether the PBX is connected."""
         self._pbx.set(connected)
+
+    def ami_connected(self, connected: bool) -> None:
+        """Tell whether AMI is connected."""
+        self._ami.set(connected)
 
     def checked(self, check: str, passes: bool) -> None:
         """Tell the result of one check of /ready."""

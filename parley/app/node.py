@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NoReturn
 
+from ari_app.ami import AmiClient
 from ari_app.call_control import AriCallControl
 from parley.app.call_runner import Services
 from parley.app.clock import SystemClock
@@ -23,7 +24,7 @@ from parley.app.observed_call_log import ObservedCallLog
 from parley.app.own_worker import check_engines, worker_channel
 from parley.app.prompt_warmer import warm_prompts
 from parley.app.readiness import started_checks, still_starting
-from parley.app.settings import Settings
+from parley.app.settings import AmiSettings, Settings
 from parley.app.switchboard import Switchboard
 from parley.app.whispers import Whispers
 from parley.call_control import PbxUnavailable
@@ -90,7 +91,8 @@ async def _started(settings: Settings, tasks: asyncio.TaskGroup) -> AsyncIterato
         channel = await stack.enter_async_context(worker_channel(settings, tasks, metrics))
         await check_engines(settings, flows, channel)
         synthesizer = CachedSynthesizer(RemoteSynthesizer(channel), settings.speech_cache_dir)
-        control = AriCallControl(asterisk.url, asterisk.username, password, asterisk.application)
+        ami = _running_ami(asterisk.ami, stack, tasks, metrics)
+        control = AriCallControl(asterisk.url, asterisk.username, password, asterisk.application, ami=ami)
         stack.push_async_callback(control.aclose)
         switchboard = Switchboard(
             Services(
@@ -108,6 +110,19 @@ async def _started(settings: Settings, tasks: asyncio.TaskGroup) -> AsyncIterato
         await warm_prompts(settings, flows, synthesizer)
         checks |= started_checks(switchboard, database, channel)
         yield control, switchboard
+
+
+def _running_ami(
+    settings: AmiSettings, stack: AsyncExitStack, tasks: asyncio.TaskGroup, metrics: Metrics
+) -> AmiClient | None:
+    """Return a client that connects by itself and is closed with the stack; None where the site has not set AMI up."""
+    if not settings.enabled:
+        return None
+    ami = AmiClient(settings.host, settings.port, settings.username, settings.read_password())
+    ami.watch(metrics.ami_connected)
+    tasks.create_task(ami.run(), name="ami")
+    stack.push_async_callback(ami.aclose)
+    return ami
 
 
 async def _close_abandoned(log: SqlCallLog, clock: SystemClock) -> None:

@@ -11,7 +11,7 @@ import re
 import tomllib
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -31,6 +31,26 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class AmiSettings(Section):
+    """Asterisk's manager interface: what becomes of callers in queues. Off unless `username` is set."""
+
+    host: str = "127.0.0.1"
+    port: Port = 5038
+    username: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,64}$")
+    password: SecretStr | None = None
+    """From PARLEY_ASTERISK__AMI__PASSWORD; in parley.toml use password_file."""
+    password_file: Path | None = None
+
+    @property
+    def enabled(self) -> bool:
+        """Whether Parley connects to AMI."""
+        return self.username != ""
+
+    def read_password(self) -> str:
+        """Return the AMI password; raises SettingsError when there is none."""
+        return _read_password(self.password, self.password_file, "asterisk.ami", f"manager.conf user [{self.username}]")
+
+
 class AsteriskSettings(Section):
     """Where the PBX is and how to log in."""
 
@@ -40,6 +60,7 @@ class AsteriskSettings(Section):
     """From PARLEY_ASTERISK__PASSWORD; in parley.toml use password_file."""
     password_file: Path | None = None
     application: str = Field(default="parley", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    ami: AmiSettings = AmiSettings()
 
     @field_validator("url")
     @classmethod
@@ -50,23 +71,10 @@ class AsteriskSettings(Section):
 
     def read_password(self) -> str:
         """Return the ARI password; raises SettingsError when there is none."""
-        if self.password is not None:
-            return self.password.get_secret_value()
-        if self.password_file is None:
-            raise SettingsError(
-                "asterisk.password_file is not set: name a file that holds the password of the ari.conf user "
-                f"[{self.username}], or set PARLEY_ASTERISK__PASSWORD; `parley init asterisk` writes both sides"
-            )
-        try:
-            password = self.password_file.read_text(encoding="utf-8").strip()
-        except OSError as err:
-            raise SettingsError(
-                f"asterisk.password_file = {str(self.password_file)!r} cannot be read ({err.strerror}): "
-                "create it with the ari.conf password in it, readable by Parley's user only"
-            ) from err
-        if not password:
-            raise SettingsError(f"asterisk.password_file = {str(self.password_file)!r} is empty")
-        return password
+        return _read_password(self.password, self.password_file, "asterisk", f"ari.conf user [{self.username}]")
+
+
+PasswordSection = TypeVar("PasswordSection", AmiSettings, AsteriskSettings)
 
 
 class MediaSettings(Section):
@@ -227,11 +235,7 @@ def load_settings(file: Path | None = None) -> Settings:
     """
     path = file or Path(os.environ.get("PARLEY_CONFIG", DEFAULT_FILE))
     tables = _read_toml(path)
-    if isinstance(tables.get("asterisk"), dict) and "password" in tables["asterisk"]:
-        raise SettingsError(
-            f"{path}: asterisk.password: secrets do not belong in this file; use asterisk.password_file "
-            "or PARLEY_ASTERISK__PASSWORD"
-        )
+    _refuse_secrets(path, tables)
     try:
         settings = Settings(**tables)
     except ValidationError as err:
@@ -239,6 +243,29 @@ def load_settings(file: Path | None = None) -> Settings:
     if not settings.agents:
         raise SettingsError(f'{path}: no agent: add a table such as [agents.reception] with flow = "appointment"')
     return _anchored(settings, path.resolve().parent)
+
+
+def _read_password(password: SecretStr | None, file: Path | None, table: str, whose: str) -> str:
+    """Return a password of a table from the environment or its file; whose: the user on Asterisk's side."""
+    if password is not None:
+        return password.get_secret_value()
+    if file is None:
+        variable = f"PARLEY_{table.upper().replace('.', '__')}__PASSWORD"
+        raise SettingsError(
+            f"{table}.password_file is not set: name a file that holds the password of the {whose}, "
+            f"or set {variable}; `parley init asterisk` writes both sides"
+        )
+    try:
+        read = file.read_text(encoding="utf-8").strip()
+    except OSError as err:
+        conf = whose.partition(" ")[0]
+        raise SettingsError(
+            f"{table}.password_file = {str(file)!r} cannot be read ({err.strerror}): "
+            f"create it with the {conf} password in it, readable by Parley's user only"
+        ) from err
+    if not read:
+        raise SettingsError(f"{table}.password_file = {str(file)!r} is empty")
+    return read
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -255,11 +282,24 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: not valid TOML: {err}") from err
 
 
+def _refuse_secrets(path: Path, tables: dict[str, Any]) -> None:
+    """Raise SettingsError when the file holds a password."""
+    asterisk = tables.get("asterisk")
+    ami = asterisk.get("ami") if isinstance(asterisk, dict) else None
+    for table, content in (("asterisk", asterisk), ("asterisk.ami", ami)):
+        if isinstance(content, dict) and "password" in content:
+            variable = f"PARLEY_{table.upper().replace('.', '__')}__PASSWORD"
+            raise SettingsError(
+                f"{path}: {table}.password: secrets do not belong in this file; use {table}.password_file or {variable}"
+            )
+
+
 def _anchored(settings: Settings, folder: Path) -> Settings:
     """Return the settings with relative paths made absolute from the file's folder."""
     asterisk = settings.asterisk
-    if asterisk.password_file is not None:
-        asterisk = asterisk.model_copy(update={"password_file": folder / asterisk.password_file})
+    asterisk = _with_password_from(folder, asterisk).model_copy(
+        update={"ami": _with_password_from(folder, asterisk.ami)}
+    )
     return settings.model_copy(
         update={
             "data_dir": folder / settings.data_dir,
@@ -268,6 +308,12 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             "agents": {name: _with_flow_from(folder, agent) for name, agent in settings.agents.items()},
         }
     )
+
+
+def _with_password_from(folder: Path, section: PasswordSection) -> PasswordSection:
+    if section.password_file is None:
+        return section
+    return section.model_copy(update={"password_file": folder / section.password_file})
 
 
 def _with_flow_from(folder: Path, agent: AgentSettings) -> AgentSettings:

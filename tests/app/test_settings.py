@@ -41,6 +41,9 @@ def test_password_never_shows_in_the_settings_text(tmp_path: Path, monkeypatch: 
         ("[asterisk]\nurll = 'http://x'\n" + MINIMAL, r"asterisk.urll: unknown key; did you mean 'url'\?"),
         ("[asterisk]\nurl = 'ws://x'\n" + MINIMAL, "asterisk.url = 'ws://x': must start with http"),
         ("[asterisk]\npassword = 'x'\n" + MINIMAL, "secrets do not belong in this file"),
+        ("[asterisk.ami]\npassword = 'x'\n" + MINIMAL, "use asterisk.ami.password_file or PARLEY_ASTERISK__AMI__PASSW"),
+        ("[asterisk.ami]\nusername = 'a b'\n" + MINIMAL, "asterisk.ami.username = 'a b'"),
+        ("[asterisk.ami]\nuser = 'x'\n" + MINIMAL, r"asterisk.ami.user: unknown key; did you mean 'username'\?"),
         ("[agents.a]\nflow = 'x'\nvoises = {}\n", "agents.a.voises: unknown key; did you mean 'voices'"),
         ("[http]\nport = 70000\n" + MINIMAL, "http.port = 70000"),
         ("= nonsense", "not valid TOML"),
@@ -71,6 +74,23 @@ def test_password_file_is_read_or_explained(tmp_path: Path, content: str | None,
     else:
         with pytest.raises(SettingsError, match=complaint):
             settings.asterisk.read_password()
+
+
+def test_ami_is_off_until_a_user_is_named_and_its_password_comes_from_file_or_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not load_settings(write(tmp_path, MINIMAL)).asterisk.ami.enabled
+    named = "[asterisk.ami]\nusername = 'parley'\n"
+    ami = load_settings(write(tmp_path, named + MINIMAL)).asterisk.ami
+    assert ami.enabled
+    with pytest.raises(SettingsError, match=r"asterisk\.ami\.password_file is not set.*manager\.conf user \[parley\]"):
+        ami.read_password()
+    (tmp_path / "ami.password").write_text("from-file\n", encoding="utf-8")
+    file = write(tmp_path, named + "password_file = 'ami.password'\n" + MINIMAL)
+    assert load_settings(file).asterisk.ami.read_password() == "from-file"
+    monkeypatch.setenv("PARLEY_ASTERISK__AMI__PASSWORD", "from-environment")
+    assert load_settings(file).asterisk.ami.read_password() == "from-environment"
+    assert "from-environment" not in repr(load_settings(file))
 
 
 def test_flow_given_as_a_path_counts_from_the_files_folder_and_a_name_stays_a_name(tmp_path: Path) -> None:

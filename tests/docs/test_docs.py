@@ -235,7 +235,9 @@ def test_install_says_every_line_that_init_prints(tmp_path: Path) -> None:
 
 
 def test_install_s_findings_are_findings_of_the_doctor() -> None:
-    doctor = (ROOT / "parley/app/doctor.py").read_text(encoding="utf-8")
+    doctor = "".join(
+        (ROOT / "parley/app" / name).read_text(encoding="utf-8") for name in ("doctor.py", "doctor_ami.py")
+    )
     checks = re.findall(r"^\| `(?:problem|warning) ([\w-]+(?: \w+)?)`", document("install-asterisk.md"), re.MULTILINE)
     assert len(checks) >= 8
     assert [check for check in checks if f'"{check}' not in doctor] == []

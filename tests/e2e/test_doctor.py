@@ -24,13 +24,16 @@ async def pbx() -> AsyncIterator[Asterisk]:
         yield running
 
 
-def settings_for(pbx: Asterisk, folder: Path, *, password: str = "", url: str = "", queue: str = "support") -> Settings:
+def settings_for(
+    pbx: Asterisk, folder: Path, *, password: str = "", url: str = "", queue: str = "support", ami: str = ""
+) -> Settings:
     (folder / "ari.password").write_text(password or pbx.ari_password, encoding="utf-8")
     (folder / "parley.toml").write_text(
         f"""
         [asterisk]
         url = "{url or pbx.ari_url + "/ari"}"
         password_file = "ari.password"
+        {ami}
         [agents.reception]
         flow = "appointment"
         fallback_queue = "{queue}"
@@ -114,3 +117,53 @@ async def test_module_that_is_not_loaded_is_named_with_its_purpose_and_fix(tmp_p
     assert "module load chan_rtp.so" in module.fix
     assert "load = chan_rtp.so" in module.fix
     assert audio.check == "audio"
+
+
+def with_ami(pbx: Asterisk, folder: Path, *, username: str = "parley", password: str = "", port: int = 0) -> Settings:
+    (folder / "ami.password").write_text(password or pbx.ami_password, encoding="utf-8")
+    table = f'[asterisk.ami]\nusername = "{username}"\npassword_file = "ami.password"\nport = {port or pbx.ami_port}'
+    return settings_for(pbx, folder, ami=table)
+
+
+async def ami_findings(settings: Settings) -> list[Finding]:
+    return [finding for finding in await findings(settings) if finding.check.startswith("AMI")]
+
+
+async def test_ami_that_the_site_has_not_set_up_is_not_looked_at(pbx: Asterisk, tmp_path: Path) -> None:
+    assert await ami_findings(settings_for(pbx, tmp_path)) == []
+
+
+async def test_ami_set_up_as_shipped_is_all_well(pbx: Asterisk, tmp_path: Path) -> None:
+    found = await ami_findings(with_ami(pbx, tmp_path))
+    assert [(finding.level, finding.check) for finding in found] == [
+        (Level.OK, "AMI"),
+        (Level.OK, "AMI rights"),
+        (Level.OK, "AMI events"),
+    ]
+    await pbx.wait_until_idle()
+
+
+async def test_wrong_ami_password_is_a_warning_with_its_fix(pbx: Asterisk, tmp_path: Path) -> None:
+    [found] = await ami_findings(with_ami(pbx, tmp_path, password="not-the-password"))
+    assert found.level is Level.WARNING
+    assert "[parley] of manager.conf" in found.detail
+    assert "not-the-password" not in found.detail + found.fix
+    assert "manager reload" in found.fix
+
+
+async def test_ami_that_is_switched_off_is_told_with_what_to_switch_on(pbx: Asterisk, tmp_path: Path) -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        [found] = await ami_findings(with_ami(pbx, tmp_path, port=reserved.getsockname()[1]))
+    assert found.level is Level.WARNING
+    assert "enabled = yes" in found.detail
+
+
+async def test_ami_user_with_needless_rights_and_without_events_is_told_so(tmp_path: Path) -> None:
+    additions = {"manager.conf": "[mighty]\nsecret = mighty\nread = system\nwrite = all\n"}
+    async with Asterisk(program=require_asterisk(), additions=additions, life_s=60) as pbx:
+        _, rights, events = await ami_findings(with_ami(pbx, tmp_path, username="mighty", password="mighty"))
+    assert rights.level is Level.WARNING
+    assert "Command, Originate" in rights.detail
+    assert events.level is Level.WARNING
+    assert "eventfilter" in events.fix

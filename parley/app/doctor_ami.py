@@ -1,0 +1,86 @@
+"""The doctor's look at AMI: log in, what the user may do, whether events arrive. Only where the site has set it up.
+
+Findings are warnings: calls do not need AMI.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+
+from ari_app.ami import AmiClient, AmiEvent
+from ari_app.rest import AriRest
+from parley.app.findings import Finding, ok, warning
+from parley.app.settings import AmiSettings, SettingsError
+from parley.call_control import AudioCodec, CallControlError, PbxUnavailable
+
+CHECK = "AMI"
+EVENT_S = 2.0
+"""For an event to arrive."""
+NEEDLESS = ("Command", "Originate", "Redirect", "UpdateConfig", "DBPut", "UserEvent")
+"""Actions by which whoever gets our AMI password could do harm; one of each class in `write`."""
+
+
+async def check_ami(settings: AmiSettings, rest: AriRest, application: str) -> AsyncIterator[Finding]:
+    """Yield what is found. application: of a probe that is connected now; a media leg of it makes the event."""
+    try:
+        ami = AmiClient(settings.host, settings.port, settings.username, settings.read_password())
+    except SettingsError as err:
+        yield warning(CHECK, str(err), "write the secret of the manager.conf user into that file")
+        return
+    hung_up: set[str] = set()
+    news = asyncio.Event()
+
+    def take(event: AmiEvent) -> None:
+        hung_up.add(event.get("Uniqueid"))
+        news.set()
+
+    ami.listen(["Hangup"], take)
+    try:
+        await ami.connect()
+        yield ok(CHECK, f"{settings.username} at {settings.host}:{settings.port}")
+        yield await _check_rights(ami, settings.username)
+        channel_id = await _short_call(rest, application)
+        async with asyncio.timeout(EVENT_S):
+            while channel_id not in hung_up:
+                news.clear()
+                await news.wait()
+        yield ok("AMI events", "hang-ups are told")
+    except CallControlError as err:
+        yield warning(
+            CHECK,
+            f"{err}; calls work, but what becomes of callers in queues is not known",
+            "asterisk -rx 'manager show settings' and 'manager show users'"
+            if isinstance(err, PbxUnavailable)
+            else "copy manager_parley.conf to Asterisk again, then asterisk -rx 'manager reload'",
+        )
+    except TimeoutError:
+        yield warning(
+            "AMI events",
+            f"a hang-up was not told within {EVENT_S:g} s",
+            f"in [{settings.username}] of manager.conf: the lines read and eventfilter of manager_parley.conf",
+        )
+    finally:
+        await ami.aclose()
+
+
+async def _check_rights(ami: AmiClient, username: str) -> Finding:
+    """Ask which actions the user may do; Asterisk lists only those."""
+    [allowed] = await ami.request("ListCommands")
+    needless = [action for action in NEEDLESS if action in allowed]
+    if needless:
+        return warning(
+            "AMI rights",
+            f"{username} may do more than Parley needs: {', '.join(needless)}",
+            f"leave `write =` empty in [{username}] of manager.conf, then asterisk -rx 'manager reload'",
+        )
+    return ok("AMI rights", "may look, and command nothing")
+
+
+async def _short_call(rest: AriRest, application: str) -> str:
+    """Make a channel that nobody hears, and end it; return its id."""
+    channel_id = f"parley-doctor-{secrets.token_hex(6)}"
+    await rest.create_external_media(channel_id, application, "127.0.0.1:9", AudioCodec.ULAW.value, {})
+    await rest.hangup(channel_id)
+    return channel_id
