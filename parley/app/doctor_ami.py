@@ -81,6 +81,6 @@ async def _check_rights(ami: AmiClient, username: str) -> Finding:
 async def _short_call(rest: AriRest, application: str) -> str:
     """Make a channel that nobody hears, and end it; return its id."""
     channel_id = f"parley-doctor-{secrets.token_hex(6)}"
-    await rest.create_external_media(channel_id, application, "127.0.0.1:9", AudioCodec.ULAW.value, {})
+    await rest.create_external_media(channel_id, application, AudioCodec.ULAW.value, {}, external_host="127.0.0.1:9")
     await rest.hangup(channel_id)
     return channel_id
