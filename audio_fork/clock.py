@@ -1,7 +1,7 @@
 """The 20 ms beat that drives the audio of every call on an event loop.
 
-Deadlines are absolute multiples of the frame time after the first one, so the beat never drifts. `RtpAudio` adds
-itself while it has a peer; nothing runs while there is no call.
+Deadlines are absolute multiples of the frame time after the first one, so the beat never drifts. A call's
+audio adds itself while it has a peer; nothing runs while there is no call.
 """
 
 from __future__ import annotations
@@ -80,6 +80,10 @@ class PlayoutClock:
         if clock is None:
             clock = cls._of_loops[loop] = cls()
         return clock
+
+    def now_s(self) -> float:
+        """Return this clock's monotonic time, in seconds."""
+        return self._monotonic()
 
     def add(self, session: Beating) -> None:
         """Drive this session from the next beat on."""

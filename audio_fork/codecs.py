@@ -1,14 +1,15 @@
-"""Codecs that travel over RTP between Asterisk and us, by the names that Asterisk gives them.
+"""Codecs that travel between the PBX and us, by the names that Asterisk gives them.
 
-Both directions work with Asterisk's externalMedia for static payload types only: `slin16` and `opus` are never
-sent back to the caller (no receive map for payload types above 34), so they are not offered here.
+Over RTP both directions work for static payload types only: Asterisk's externalMedia never sends `slin16` and `opus`
+back to the caller (no receive map for payload types above 34). Over AudioSocket it takes companded audio for linear.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from audio_fork.errors import UnknownCodec
 from media_core.g711 import alaw_decode, alaw_encode, ulaw_decode, ulaw_encode
@@ -27,11 +28,12 @@ class Codec:
     """How PCM becomes payload and back."""
 
     name: str
-    payload_type: int
     rate_hz: int
     """Rate of the PCM."""
+    clock_hz: int
+    """Ticks a second: of RTP where the codec travels over it, else samples."""
     octets_per_tick: int
-    """Payload octets per unit of the RTP clock."""
+    """Payload octets per tick."""
     new_encoder: Callable[[], Transcode]
     """Makes the encoder of one stream: int16 little-endian mono PCM to payload."""
     new_decoder: Callable[[], Transcode]
@@ -43,17 +45,53 @@ class Codec:
         return self.rate_hz // 50
 
     @property
+    def frame_ticks(self) -> int:
+        """Ticks in 20 ms."""
+        return self.clock_hz // 50
+
+    @property
+    def frame_octets(self) -> int:
+        """Payload octets in 20 ms."""
+        return self.frame_ticks * self.octets_per_tick
+
+    @property
     def samples_per_tick(self) -> int:
-        """PCM samples per unit of the RTP clock."""
-        return self.rate_hz // RTP_CLOCK_HZ
+        """PCM samples per tick."""
+        return self.rate_hz // self.clock_hz
 
 
-def codec_named(name: str) -> Codec:
-    """Return the codec of this name. Raises UnknownCodec."""
+@dataclass(frozen=True, slots=True)
+class RtpCodec(Codec):
+    """A codec with its place in RTP."""
+
+    payload_type: int
+
+
+AnyCodec = TypeVar("AnyCodec", bound=Codec)
+
+
+def codec_named(name: str) -> RtpCodec:
+    """Return the codec of this name for RTP. Raises UnknownCodec."""
+    return _chosen(name, _OVER_RTP, "RTP")
+
+
+def audiosocket_codec(name: str) -> Codec:
+    """Return the codec of this name for AudioSocket. Raises UnknownCodec."""
+    return _chosen(name, _OVER_AUDIOSOCKET, "AudioSocket")
+
+
+def websocket_codec(name: str) -> Codec:
+    """Return the codec of this name for Asterisk's WebSocket channel. Raises UnknownCodec."""
+    return _chosen(name, _OVER_WEBSOCKET, "WebSocket")
+
+
+def _chosen(name: str, offered: Mapping[str, AnyCodec], transport: str) -> AnyCodec:
     try:
-        return _CODECS[name]
+        return offered[name]
     except KeyError:
-        raise UnknownCodec(f"codec {name!r} is not available over RTP; use one of {', '.join(_CODECS)}") from None
+        raise UnknownCodec(
+            f"codec {name!r} is not available over {transport}; use one of {', '.join(offered)}"
+        ) from None
 
 
 def _swap_octets(pcm: bytes) -> bytes:
@@ -63,12 +101,25 @@ def _swap_octets(pcm: bytes) -> bytes:
     return samples.tobytes()
 
 
-_CODECS = {
-    codec.name: codec
-    for codec in (
-        Codec("ulaw", 0, 8000, 1, lambda: ulaw_encode, lambda: ulaw_decode),
-        Codec("alaw", 8, 8000, 1, lambda: alaw_encode, lambda: alaw_decode),
-        Codec("g722", 9, 16000, 1, lambda: G722Encoder().encode, lambda: G722Decoder().decode),
-        Codec("slin", 10, 8000, 2, lambda: _swap_octets, lambda: _swap_octets),
-    )
-}
+def _as_it_is(pcm: bytes) -> bytes:
+    return pcm
+
+
+def _by_name(codecs: Iterable[AnyCodec]) -> dict[str, AnyCodec]:
+    return {codec.name: codec for codec in codecs}
+
+
+def _linear(name: str, rate_hz: int) -> Codec:
+    """Return linear PCM as it travels over connections: little-endian."""
+    return Codec(name, rate_hz, rate_hz, 2, lambda: _as_it_is, lambda: _as_it_is)
+
+
+_ULAW = RtpCodec("ulaw", 8000, RTP_CLOCK_HZ, 1, lambda: ulaw_encode, lambda: ulaw_decode, 0)
+_ALAW = RtpCodec("alaw", 8000, RTP_CLOCK_HZ, 1, lambda: alaw_encode, lambda: alaw_decode, 8)
+_G722 = RtpCodec("g722", 16000, RTP_CLOCK_HZ, 1, lambda: G722Encoder().encode, lambda: G722Decoder().decode, 9)
+_RTP_SLIN = RtpCodec("slin", 8000, RTP_CLOCK_HZ, 2, lambda: _swap_octets, lambda: _swap_octets, 10)
+_SLIN, _SLIN16 = _linear("slin", 8000), _linear("slin16", 16000)
+
+_OVER_RTP = _by_name((_ULAW, _ALAW, _G722, _RTP_SLIN))
+_OVER_AUDIOSOCKET = _by_name((_SLIN, _SLIN16))
+_OVER_WEBSOCKET: dict[str, Codec] = {"slin": _SLIN, "slin16": _SLIN16, "ulaw": _ULAW, "alaw": _ALAW}

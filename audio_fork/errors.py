@@ -2,10 +2,12 @@
 
 MediaError (media_core)
 └── AudioForkError
-    ├── UnknownCodec     our own misuse: a codec that does not travel over RTP both ways
+    ├── UnknownCodec     our own misuse: a codec that the transport does not carry both ways
     ├── BadAudio         our own misuse: PCM that is not whole samples, or more than the playout queue holds
     ├── NotConnectable   our own misuse: connected twice, or after the connection was closed
-    └── NoFreePort       ours: no UDP port of the range could be bound (retryable: calls end and free theirs)
+    ├── NoFreePort       ours: no port could be bound (retryable: calls end and free theirs)
+    ├── NoPeer           the other side: the PBX did not connect, or could not be connected with (retryable)
+    └── BadPeer          the other side: what connected, or was connected with, does not speak the protocol
 """
 
 from __future__ import annotations
@@ -38,7 +40,20 @@ class NotConnectable(AudioForkError):
 
 
 class NoFreePort(AudioForkError):
-    """Every port of the range is taken or forbidden."""
+    """Every port that may be used is taken or forbidden."""
 
     code = "audio_no_free_port"
     retryable = True
+
+
+class NoPeer(AudioForkError):
+    """The PBX's end of the connection is not there in time; the message says what to check."""
+
+    code = "audio_no_peer"
+    retryable = True
+
+
+class BadPeer(AudioForkError):
+    """The other end does not speak the protocol, or not as agreed."""
+
+    code = "audio_bad_peer"

@@ -7,45 +7,20 @@ from __future__ import annotations
 
 import secrets
 
-from audio_fork.codecs import FRAME_TICKS, RTP_CLOCK_HZ, Codec
-from media_core.concealment import Concealer
+from audio_fork.caller_stream import CallerStream
+from audio_fork.codecs import FRAME_TICKS, RtpCodec
 from media_core.errors import FrameSizeError, PacketError
-from media_core.jitter import JitterBuffer
 from media_core.rtp import RtpPacket, build_rtp, parse_rtp
 
 
-class RtpReceiver:
-    """The peer's stream: put in order, decoded, gaps filled."""
+class RtpReceiver(CallerStream):
+    """The peer's stream over RTP."""
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: RtpCodec) -> None:
         """Wait for the first packet."""
-        self._codec = codec
-        self._decode = codec.new_decoder()
-        self._concealer = Concealer(codec.rate_hz)
-        self._jitter = JitterBuffer(RTP_CLOCK_HZ, FRAME_TICKS, codec.octets_per_tick)
+        super().__init__(codec)
+        self._payload_type = codec.payload_type
         self._ssrc: int | None = None
-        self.garbage = 0
-        self.unexpected = 0
-
-    @property
-    def received(self) -> int:
-        """Packets of RTP so far."""
-        return self._jitter.received
-
-    @property
-    def lost(self) -> int:
-        """Packets missing by their sequence."""
-        return self._jitter.lost
-
-    @property
-    def late(self) -> int:
-        """Packets that came after their time had passed."""
-        return self._jitter.late
-
-    @property
-    def concealed(self) -> int:
-        """Frames made up while the peer was sending."""
-        return self._jitter.concealed
 
     def take(self, datagram: bytes, arrival: int) -> None:
         """Take one datagram of the peer's.
@@ -57,37 +32,24 @@ class RtpReceiver:
             packet = parse_rtp(datagram)
             if packet.ssrc != self._ssrc:
                 self._restart(packet)
-            expected = packet.payload_type == self._codec.payload_type
-            self._jitter.put(
-                packet.sequence,
-                packet.timestamp,
-                packet.payload if expected else b"",
-                arrival // self._codec.samples_per_tick,
-            )
+            expected = packet.payload_type == self._payload_type
+            self._put(packet.sequence, packet.timestamp, packet.payload if expected else b"", arrival)
         except (PacketError, FrameSizeError):
             self.garbage += 1
         else:
             self.unexpected += not expected
 
-    def next_frame(self) -> bytes:
-        """Return the next 20 ms of the caller's voice as PCM; silence when there is none."""
-        payload = self._jitter.get()
-        if payload is None:
-            return self._concealer.lost(self._codec.frame_samples)
-        return self._concealer.good(self._decode(payload))
-
     def _restart(self, packet: RtpPacket) -> None:
         """Begin with another stream from the right address: the PBX made it anew."""
         if self._ssrc is not None:
-            self._jitter.reset()
-            self._decode = self._codec.new_decoder()
+            self._start_anew()
         self._ssrc = packet.ssrc
 
 
 class RtpSender:
     """Our stream: one SSRC, a sequence without holes, a timestamp that follows the session clock."""
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: RtpCodec) -> None:
         """Begin at random numbers (RFC 3550 §5.1)."""
         self._payload_type = codec.payload_type
         self._encode = codec.new_encoder()

@@ -1,4 +1,4 @@
-"""UDP sockets for RTP: a port for each call out of a configured range."""
+"""Sockets: a UDP port for each RTP call out of a configured range; TCP connections that notice a dead peer."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ SO_TIMESTAMPNS = 35 if sys.platform == "linux" else None
 _TIMESPEC = struct.Struct("@ll")
 MAX_AGE_S = 1.0
 """Wall time may be set while a datagram waits; an age beyond this is not believed."""
+DEAD_AFTER_S = 6
+"""A TCP peer that has not answered for so long is gone."""
 
 
 class Datagram(NamedTuple):
@@ -130,3 +132,17 @@ def _no_port_message(host: str, port_range: range | None, reason: str) -> str:
         f"no UDP port for RTP is free on {host} in {span} ({reason}); "
         "widen the range, check the address, or allow fewer calls at once"
     )
+
+
+def notice_dead_peer(sock: socket.socket) -> None:
+    """Let the system end a TCP connection whose other end has not answered for about DEAD_AFTER_S."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_KEEPIDLE", DEAD_AFTER_S // 2),
+        ("TCP_KEEPINTVL", 1),
+        ("TCP_KEEPCNT", DEAD_AFTER_S // 2),
+        ("TCP_USER_TIMEOUT", DEAD_AFTER_S * 1000),
+    ):
+        option = getattr(socket, name, None)  # not every system has them all
+        if option is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)

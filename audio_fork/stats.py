@@ -1,4 +1,7 @@
-"""What one call's audio connection has counted; `app` turns it into metrics."""
+"""What one call's audio connection has counted; `app` turns it into metrics.
+
+A packet is a datagram of RTP, or a message where the transport is a connection.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +13,25 @@ class AudioStats:
     """Counts since the media started."""
 
     received: int
-    """Packets of the peer that are RTP."""
+    """Packets of audio from the peer."""
     sent: int
     """Packets sent."""
     unsent: int
-    """Packets that the kernel did not take."""
+    """Packets that could not be sent: the kernel did not take them, or the peer does not read."""
     lost: int
-    """Packets of the peer missing by their sequence."""
+    """Packets of the peer missing by their sequence (RTP)."""
     late: int
     """Packets of the peer that came after their time had passed."""
     concealed: int
     """Frames made up because nothing was there to play while the peer was sending."""
+    discarded: int
+    """Frames of the caller's voice given up to bring the delay down after a burst."""
     strangers: int
-    """Datagrams from any address other than the peer's."""
+    """Datagrams from any address other than the peer's (RTP)."""
     garbage: int
-    """Datagrams of the peer that are not RTP, or of a length no frame can have."""
+    """Packets of the peer that are none: not RTP, unreadable messages, a length no frame can have."""
     unexpected: int
-    """Packets of a payload type other than the codec's: comfort noise, telephone events."""
+    """Packets of the peer that are no audio of this codec: comfort noise, keys, another rate."""
     late_beats: int
     """Frames that were sent more than 5 ms after their time."""
     skipped_frames: int

@@ -1,4 +1,4 @@
-"""What every CallAudio does: the fake that unit tests use, and RtpAudio over a UDP peer."""
+"""What every CallAudio does: the fake that unit tests use, and every transport with a peer."""
 
 from __future__ import annotations
 
@@ -19,17 +19,45 @@ from parley.conversation.ports import (
     SpeechStarted,
     SpeechStopped,
 )
-from tests.audio_fork.connections import Connection, FakeConnection, RtpConnection
+from tests.audio_fork.connections import (
+    AudioSocketConnection,
+    Connection,
+    FakeConnection,
+    RtpConnection,
+    WebSocketConnection,
+)
 from tests.fakes.call_audio import settle
 
 AUDIBLE_DBFS = -40.0
 
 
-@pytest.fixture(params=["fake", "ulaw", "alaw", "slin", "g722"])
+CONNECTIONS = (
+    *("fake", "rtp ulaw", "rtp alaw", "rtp slin", "rtp g722"),
+    *("audiosocket slin", "audiosocket slin16"),
+    *("websocket ulaw", "websocket alaw", "websocket slin", "websocket slin16"),
+)
+
+
+@pytest.fixture(params=CONNECTIONS)
 async def call(request: pytest.FixtureRequest) -> AsyncIterator[Connection]:
-    connection: Connection = FakeConnection() if request.param == "fake" else RtpConnection(request.param)
+    connection = await connected(request.param)
     yield connection
     await connection.aclose()
+
+
+async def connected(kind: str) -> Connection:
+    transport, _, codec = kind.rpartition(" ")
+    match transport:
+        case "rtp":
+            return RtpConnection(codec)
+        case "audiosocket":
+            connection = AudioSocketConnection(codec)
+            await connection.open()
+            return connection
+        case "websocket":
+            return WebSocketConnection(codec)
+        case _:
+            return FakeConnection()
 
 
 class Events:

@@ -154,3 +154,56 @@ def test_played_samples_marks_and_what_went_out_always_agree(steps: list[int | s
             assert isinstance(step, int)
             open_marks.append(queue.play(constant(step)))
             assert open_marks[-1] == gone + queue.queued_samples
+
+
+def test_frames_cut_ahead_count_when_they_are_handed_out(queue: PlayoutQueue) -> None:
+    mark = queue.play(constant(FRAME * 2))
+    assert [queue.cut(fill=False), queue.cut(fill=False)] == [constant(FRAME)] * 2
+    assert (queue.played_samples, queue.queued_samples, queue.cut_frames) == (0, 2 * FRAME, 2)
+    assert not queue.has_uncut
+    first = queue.hand_out()
+    assert (first.pcm, first.started_at, queue.played_samples) == (constant(FRAME), 0, FRAME)
+    assert queue.hand_out().marks == ((mark, FRAME),)
+    assert queue.hand_out().pcm == bytes(FRAME * 2)
+
+
+def test_less_than_a_frame_is_cut_only_when_asked_for_and_later_audio_starts_a_new_frame(queue: PlayoutQueue) -> None:
+    queue.play(constant(100, 1))
+    assert queue.cut(fill=False) is None
+    assert queue.cut(fill=True) == constant(100, 1) + bytes(120)
+    queue.play(constant(FRAME, 2))
+    assert queue.cut(fill=False) == constant(FRAME, 2)
+    assert [queue.hand_out().played, queue.hand_out().played] == [100, FRAME]
+    assert queue.played_samples == 100 + FRAME
+
+
+def test_clear_fades_out_what_would_have_been_heard_next_of_the_frames_cut_ahead(queue: PlayoutQueue) -> None:
+    queue.play(constant(FRAME * 3))
+    for _ in range(3):
+        queue.cut(fill=False)
+    queue.hand_out()
+    queue.clear()
+    assert (queue.cut_frames, queue.queued_samples) == (0, 40)
+    tail = samples_of(queue.cut(fill=True) or b"")
+    assert tail[0] > LOUD * 0.9
+    assert tail[39] < LOUD * 0.1
+    assert tail[40:] == (0,) * 120
+    assert queue.hand_out().played == 40
+    assert queue.played_samples == FRAME + 40
+
+
+def test_clear_again_before_the_ramp_was_handed_out_keeps_the_ramp(queue: PlayoutQueue) -> None:
+    queue.play(constant(FRAME * 3))
+    queue.next_frame()
+    queue.clear()
+    ramp = queue.cut(fill=True)
+    queue.clear()
+    assert queue.cut(fill=True) == ramp
+
+
+def test_clear_of_frames_of_which_none_was_handed_out_leaves_nothing(queue: PlayoutQueue) -> None:
+    queue.play(constant(FRAME * 3))
+    queue.cut(fill=False)
+    queue.clear()
+    assert (queue.queued_samples, queue.has_uncut, queue.cut_frames) == (0, False, 0)
+    assert queue.play(constant(10)) == 10

@@ -1,0 +1,259 @@
+"""The TCP port to which the PBX connects with a call's audio (AudioSocket).
+
+A node runs one. Only ids that `expect()` has issued are let in, each once and within seconds; everybody else is
+refused, counted and logged without flooding. The asyncio side of `audiosocket_protocol`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from audio_fork.audiosocket_audio import AudioSocketAudio
+from audio_fork.audiosocket_protocol import (
+    ID_OCTETS,
+    MAX_PAYLOAD_OCTETS,
+    Kind,
+    MessageReader,
+    connection_id_of,
+    encode,
+)
+from audio_fork.clock import PlayoutClock
+from audio_fork.codecs import audiosocket_codec
+from audio_fork.errors import BadPeer, NoFreePort
+from audio_fork.refusals import Refusals
+from audio_fork.sockets import Address, notice_dead_peer
+
+CONNECT_WITHIN_S = 5.0
+"""How long an id waits for its connection."""
+IDENTIFY_WITHIN_S = 2.0
+"""For the first message of a connection, all of it."""
+HANG_UP_WITHIN_S = 2.0
+"""For the PBX to close the connection after we have hung up."""
+MAX_UNIDENTIFIED = 64
+"""Connections that have not shown an id; one more is closed at once."""
+
+
+class AudioSocketServer:
+    """Listens for AudioSocket connections; close with `aclose()`."""
+
+    def __init__(self, *, clock: PlayoutClock | None = None, on_refused: Callable[[str], None] | None = None) -> None:
+        """Prepare; `listen()` opens the port.
+
+        clock: None for the one that all calls of the running event loop share. on_refused: told each reason.
+        """
+        self._clock = clock
+        self._refusals = Refusals(on_refused)
+        self._expected: dict[str, tuple[AudioSocketAudio, asyncio.TimerHandle]] = {}
+        self._connections: set[_Connection] = set()
+        self._server: asyncio.Server | None = None
+        self._address: Address = ("", 0)
+
+    async def listen(self, host: str, port: int) -> None:
+        """Open the port (0: any). Raises NoFreePort."""
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(lambda: _Connection(self), host, port)
+        except OSError as err:
+            raise NoFreePort(
+                f"the AudioSocket port {host}:{port} cannot be opened ({err.strerror or err}): is another node "
+                "running here? Choose media.audiosocket_port, or an address of this machine"
+            ) from err
+        self._address = self._server.sockets[0].getsockname()[:2]
+
+    @property
+    def address(self) -> Address:
+        """Where the PBX shall connect to."""
+        return self._address
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """Connections refused so far, by reason."""
+        return self._refusals.by_reason
+
+    @property
+    def unidentified(self) -> int:
+        """Connections that have not shown an id yet."""
+        return sum(not connection.identified for connection in self._connections)
+
+    def expect(
+        self, codec: str = "slin", *, within_s: float = CONNECT_WITHIN_S, digits: bool = False
+    ) -> AudioSocketAudio:
+        """Issue an id, valid once and for `within_s`, and return the audio that begins when the PBX shows it.
+
+        codec: `slin` or `slin16`. digits: report keys in the media, for calls whose PBX does not report them by events.
+        Raises UnknownCodec.
+        """
+        connection_id = str(uuid.uuid4())
+        audio = AudioSocketAudio(
+            audiosocket_codec(codec),
+            self._clock or PlayoutClock.of_running_loop(),
+            connection_id,
+            digits=digits,
+            withdraw=self._withdraw,
+        )
+        timer = asyncio.get_running_loop().call_later(within_s, self._give_up, connection_id)
+        self._expected[connection_id] = (audio, timer)
+        return audio
+
+    async def aclose(self) -> None:
+        """Close the port and every connection. May be called twice."""
+        for connection_id in list(self._expected):
+            self._give_up(connection_id)
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+        for connection in list(self._connections):
+            connection.abort()
+        if server is not None:
+            await server.wait_closed()
+
+    # --- what connections do --------------------------------------------------------------------------------
+
+    def admit(self, connection: _Connection) -> bool:
+        """Note a new connection; False when there are too many without an id."""
+        self._connections.add(connection)
+        return self.unidentified <= MAX_UNIDENTIFIED
+
+    def identify(self, connection_id: str) -> AudioSocketAudio | None:
+        """Return the audio that waits for this id, and let nobody else have it; None for an id that is not valid."""
+        audio, timer = self._expected.pop(connection_id, (None, None))
+        if timer is not None:
+            timer.cancel()
+        return audio
+
+    def refuse(self, reason: str, address: str) -> None:
+        """Count a connection that is refused."""
+        self._refusals.add(reason, address)
+
+    def forget(self, connection: _Connection) -> None:
+        """Strike out a connection that is closed."""
+        self._connections.discard(connection)
+
+    # --- inside ---------------------------------------------------------------------------------------------
+
+    def _withdraw(self, connection_id: str) -> None:
+        self.identify(connection_id)
+
+    def _give_up(self, connection_id: str) -> None:
+        audio = self.identify(connection_id)
+        if audio is not None:
+            audio.give_up()
+
+
+class _Connection(asyncio.Protocol):
+    """One TCP connection: a stranger until it shows a valid id, then a call's `Link`."""
+
+    def __init__(self, server: AudioSocketServer) -> None:
+        self._server = server
+        self._reader = MessageReader(max_payload_octets=ID_OCTETS)
+        self._transport: asyncio.Transport | None = None
+        self._audio: AudioSocketAudio | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._over = False
+        """Nothing that comes counts any more: refused, or hung up."""
+
+    @property
+    def identified(self) -> bool:
+        """Whether it has shown a valid id."""
+        return self._audio is not None
+
+    # --- a call's link --------------------------------------------------------------------------------------
+
+    @property
+    def unsent_octets(self) -> int:
+        """What the system has not taken yet."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    def send(self, octets: bytes) -> None:
+        """Send, never waiting."""
+        if self._transport is not None and not self._over:
+            self._transport.write(octets)
+
+    def close(self) -> None:
+        """Hang up, and let the PBX close the connection. May be called twice.
+
+        A connection that is cut instead ends the caller's call where it was the dialplan's AudioSocket().
+        """
+        if not self._over:
+            self.send(encode(Kind.HANGUP))
+            self._over = True
+            self._wait(HANG_UP_WITHIN_S, self.abort)
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- what the transport does ----------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the id."""
+        self._transport = cast(asyncio.Transport, transport)
+        if not self._server.admit(self):
+            self._refuse("too_many")
+            return
+        notice_dead_peer(self._transport.get_extra_info("socket"))
+        self._wait(IDENTIFY_WITHIN_S, lambda: self._refuse("no_id"))
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came."""
+        if self._over:
+            return
+        self._reader.add(data)
+        try:
+            while not self._over and (message := self._reader.next()) is not None:
+                if self._audio is None:
+                    self._identify(connection_id_of(message))
+                else:
+                    self._audio.take(message)
+        except BadPeer:
+            if self._audio is None:
+                self._refuse("no_audiosocket")
+            else:
+                self._audio.fail("the PBX sent what is no AudioSocket message")
+                self.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is closed, by whomever."""
+        self._stop_waiting()
+        self._server.forget(self)
+        if self._audio is not None:
+            self._audio.fail("the PBX closed the connection")
+        elif not self._over:
+            self._server.refuse("closed", self._stranger)
+        self._over = True
+
+    # --- inside ---------------------------------------------------------------------------------------------
+
+    def _identify(self, connection_id: str) -> None:
+        audio = self._server.identify(connection_id)
+        if audio is None:
+            self._refuse("unknown_id")
+            return
+        self._stop_waiting()
+        self._audio = audio
+        self._reader.max_payload_octets = MAX_PAYLOAD_OCTETS
+        audio.begin(self)
+
+    def _refuse(self, reason: str) -> None:
+        self._over = True
+        self._stop_waiting()
+        self._server.refuse(reason, self._stranger)
+        self.abort()
+
+    def _wait(self, delay_s: float, then: Callable[[], None]) -> None:
+        self._stop_waiting()
+        self._deadline = asyncio.get_running_loop().call_later(delay_s, then)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    @property
+    def _stranger(self) -> str:
+        name = None if self._transport is None else self._transport.get_extra_info("peername")
+        return str(name[0]) if name else ""

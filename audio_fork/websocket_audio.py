@@ -1,0 +1,291 @@
+"""One call's audio over Asterisk's WebSocket channel: we connect, Asterisk paces.
+
+The agent's audio is sent ahead, up to a second, with marks every 100 ms: they, and the clock between them, tell how
+far the caller has heard it. `clear()` flushes what is ahead.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections import deque
+
+from audio_fork.call_audio import CallAudioBase
+from audio_fork.caller_stream import FrameReceiver
+from audio_fork.clock import PlayoutClock
+from audio_fork.codecs import websocket_codec
+from audio_fork.errors import BadPeer, NotConnectable
+from audio_fork.far_queue import FarQueue
+from audio_fork.websocket_connection import AiohttpMediaSocket, MediaSocket
+from audio_fork.websocket_protocol import (
+    FLUSH,
+    GET_STATUS,
+    START_BUFFERING,
+    FaultReported,
+    KeyReported,
+    MarkProcessed,
+    MediaEvent,
+    MediaStarted,
+    Paused,
+    Resumed,
+    StatusReported,
+    mark_command,
+    parse_event,
+    stop_buffering_command,
+)
+
+logger = logging.getLogger(__name__)
+
+AHEAD_FRAMES = 50
+"""A second: Asterisk's queue holds 1000 frames and asks for a pause at 900."""
+MARK_EVERY_FRAMES = 5
+LAST_FRAMES = 2
+"""With no more than these ahead, what is less than a frame goes out as well, filled up with silence."""
+IDLE_FRAMES = 10
+"""Silence is sent so many frames at a time, and anew when half of them are left."""
+TOLD_WITHIN_S = 0.005
+"""A message may come so much later than the network's time."""
+ROUND_TRIPS = 8
+"""The shortest of the last so many round trips is the network's."""
+RECORDING_DELAY_FRAMES = 5
+"""Silence is recorded so much later: what is played is known a little after it is heard."""
+
+
+class WebSocketAudio(CallAudioBase):
+    """A call's audio connection to a media leg that waits for us.
+
+    Nothing is received or sent before `connect()`.
+    """
+
+    def __init__(self, codec: str = "slin", *, clock: PlayoutClock | None = None, idle_frames: bool = True) -> None:
+        """Wait for `connect()`.
+
+        codec: `slin`, `slin16`, `ulaw` or `alaw`. clock: None for the one that all calls of the running event loop
+        share. idle_frames: send silence while nothing is played, for trunks that drop a call without RTP.
+        Raises UnknownCodec.
+        """
+        chosen = websocket_codec(codec)
+        self._receiver = FrameReceiver(chosen)
+        super().__init__(chosen, self._receiver, clock or PlayoutClock.of_running_loop())
+        self._encode = chosen.new_encoder()
+        self._socket: MediaSocket | None = None
+        self._idle_frames = idle_frames
+        self._far = FarQueue()
+        self._idling = False
+        """The run that the PBX plays is silence."""
+        self._buffering = False
+        self._paused = False
+        self._noted_frames = 0
+        """Frames of this run of which the playout knows that they were handed out."""
+        self._asked_at_s: float | None = None
+        self._round_trips_s: deque[float] = deque(maxlen=ROUND_TRIPS)
+
+    async def connect(self, url: str, tls: ssl.SSLContext | None = None) -> None:
+        """Connect to the media leg that waits at `url`, and start the media.
+
+        tls: for `wss://`, None for the system's authorities. Raises NotConnectable when it is connected or closed
+        already, NoPeer when nobody takes the connection, BadPeer when the other side speaks another protocol or codec.
+        """
+        if self._begun or self._ended:
+            raise NotConnectable("the connection has its peer already or was closed; open another one")
+        socket = await AiohttpMediaSocket.open(url, tls)
+        try:
+            self.begin(socket, socket.started)
+        except BaseException:
+            await socket.aclose()
+            raise
+        socket.start(self)
+
+    def begin(self, socket: MediaSocket, started: MediaStarted) -> None:
+        """Start the media over an open connection. Raises NotConnectable, BadPeer."""
+        if self._begun or self._ended:
+            raise NotConnectable("the connection has its peer already or was closed; open another one")
+        if (started.codec, started.frame_octets) != (self._codec.name, self._codec.frame_octets):
+            raise BadPeer(
+                f"Asterisk's media leg has {started.codec} in frames of {started.frame_octets} octets; "
+                f"{self._codec.name} was asked for"
+            )
+        self._socket = socket
+        self._begin()
+
+    # --- what the conversation uses -------------------------------------------------------------------------
+
+    @property
+    def played_samples(self) -> int:
+        """How many samples given to `play()` the PBX has handed out, as far as marks and clock tell."""
+        self._note_handed(self._clock.now_s())
+        return super().played_samples
+
+    def play(self, pcm: bytes) -> int:
+        """Queue PCM and return its mark. After the end nothing is played and the mark is never reached.
+
+        Raises BadAudio for half a sample and for more than the queue holds (300 s).
+        """
+        self._note_handed(self._clock.now_s())
+        mark = super().play(pcm)
+        self._feed(fill=False)
+        return mark
+
+    def clear(self) -> None:
+        """Drop what is queued, here and in the PBX; at most 5 ms more of it go out, fading, and count as played."""
+        # By the time the PBX gets the command it has handed out a little more.
+        self._note_handed(self._clock.now_s(), ahead_s=self._latency_s)
+        super().clear()
+        if self._socket is not None and not self._idling and not self._far.is_dry:
+            self._socket.drop_unsent()
+            self._asked_at_s = None
+            self._flush()
+        self._feed(fill=True)
+
+    async def aclose(self) -> None:
+        """End the media and close the connection. May be called twice."""
+        self._end()
+        if self._socket is not None:
+            await self._socket.aclose()
+
+    # --- what the connection tells --------------------------------------------------------------------------
+
+    def take_audio(self, payload: bytes) -> None:
+        """Take a piece of the caller's audio."""
+        self._receiver.take(payload, max(0, self._position_at(self._clock.now_s())))
+
+    def take_text(self, text: str) -> None:
+        """Take a control message; what cannot be read is counted."""
+        try:
+            event = parse_event(text)
+        except BadPeer:
+            self._receiver.garbage += 1
+        else:
+            self._take_event(event)
+
+    # --- inside ---------------------------------------------------------------------------------------------
+
+    @property
+    def _latency_s(self) -> float:
+        """How long a message takes, one way."""
+        return min(self._round_trips_s, default=0.0) / 2
+
+    def _take_event(self, event: MediaEvent) -> None:
+        now_s = self._clock.now_s()
+        match event:
+            case MarkProcessed(mark_id):
+                if self._far.processed(mark_id, now_s - self._latency_s):
+                    self._note_handed(now_s)
+                    self._feed(fill=False)
+            case StatusReported():
+                if self._asked_at_s is not None:
+                    self._round_trips_s.append(now_s - self._asked_at_s)
+                    self._asked_at_s = None
+            case Paused():
+                self._paused = True
+            case Resumed():
+                self._paused = False
+            case KeyReported():
+                # The PBX reports the leg's keys by its own events as well, and no key may count twice.
+                self._receiver.unexpected += 1
+            case FaultReported(text):
+                self._receiver.garbage += 1
+                logger.warning("Asterisk could not carry out a media command", extra={"reason": text})
+            case _:
+                pass
+
+    def _speak(self, sending: bool) -> None:
+        now_s = self._clock.now_s()
+        self._note_handed(now_s)
+        if not self._playout.cut_frames:
+            self._report(self._playout.hand_out(), self._position_at(now_s))
+        if self._recorder is not None:
+            recorded = self.position - RECORDING_DELAY_FRAMES * self._codec.frame_samples
+            self._recorder.hear_agent(max(0, recorded), b"")
+        if sending:
+            self._feed(fill=True)
+
+    def _note_handed(self, now_s: float, ahead_s: float = 0.0) -> None:
+        """Let the playout know what the PBX has handed out by now, and will have so much later."""
+        handed = self._far.handed(now_s + ahead_s, now_s - self._latency_s - TOLD_WITHIN_S)
+        started_s = self._far.started_s
+        if started_s is None or self._idling or self._ended:
+            return
+        run_position = self._position_at(started_s)
+        while self._noted_frames < handed:
+            position = run_position + self._noted_frames * self._codec.frame_samples
+            self._noted_frames += 1
+            self._went_out(self._playout.hand_out(), position)
+
+    # --- sending ahead --------------------------------------------------------------------------------------
+
+    def _feed(self, *, fill: bool) -> None:
+        """Send what there is room for.
+
+        fill: what is less than a frame goes too when the PBX would have nothing left otherwise.
+        """
+        if self._socket is None or self._ended or self._paused:
+            return
+        if self._playout.has_uncut:
+            self._feed_speech(fill)
+        elif not self._idling and self._buffering and self._far.waiting() <= LAST_FRAMES:
+            self._command(stop_buffering_command(self._far.mark()))
+            self._buffering = False
+        elif self._idle_frames and fill:
+            self._feed_silence()
+
+    def _feed_speech(self, fill: bool) -> None:
+        waiting = 0 if self._idling else self._far.waiting()
+        if AHEAD_FRAMES - waiting < MARK_EVERY_FRAMES:
+            return
+        frames: list[bytes] = []
+        while waiting + len(frames) < AHEAD_FRAMES:
+            pcm = self._playout.cut(fill=fill and waiting + len(frames) <= LAST_FRAMES)
+            if pcm is None:
+                break
+            frames.append(pcm)
+        if frames:
+            self._begin_speech()
+        for at in range(0, len(frames), MARK_EVERY_FRAMES):
+            self._send_frames(frames[at : at + MARK_EVERY_FRAMES])
+
+    def _begin_speech(self) -> None:
+        """Make sure that the run under way is one of speech."""
+        if self._idling:
+            self._flush()
+        if self._far.is_dry:
+            self._begin_run()
+        if not self._buffering:
+            self._command(START_BUFFERING)
+            self._buffering = True
+
+    def _feed_silence(self) -> None:
+        if not self._idling and self._far.is_dry:
+            self._idling = True
+            self._begin_run()
+        if self._idling and self._far.waiting() <= IDLE_FRAMES // 2:
+            self._send_frames([bytes(self._codec.frame_samples * 2)] * IDLE_FRAMES)
+
+    def _send_frames(self, frames: list[bytes]) -> None:
+        """Send frames of PCM in one message, with a mark behind them."""
+        if self._socket is None:
+            return
+        self._socket.send(self._encode(b"".join(frames)))
+        self._far.send(len(frames))
+        self._counts.sent += len(frames)
+        self._command(mark_command(self._far.mark()))
+
+    def _begin_run(self) -> None:
+        """Begin a run with a mark, which tells when its first frame is handed out; and time the network."""
+        self._far.begin_run()
+        self._noted_frames = 0
+        if self._asked_at_s is None:
+            self._asked_at_s = self._clock.now_s()
+            self._command(GET_STATUS)
+        self._command(mark_command(self._far.mark()))
+
+    def _flush(self) -> None:
+        """Empty the PBX's queue, which loses the marks in it and ends buffering."""
+        self._command(FLUSH)
+        self._far.begin_run()
+        self._noted_frames = 0
+        self._idling = self._buffering = False
+
+    def _command(self, text: str) -> None:
+        if self._socket is not None:
+            self._socket.send(text)

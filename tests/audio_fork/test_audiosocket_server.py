@@ -1,0 +1,314 @@
+"""The AudioSocket port over real sockets on the loopback interface: who is let in, and how connections end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+
+from audio_fork import audiosocket_server
+from audio_fork.audiosocket_protocol import Kind, encode
+from audio_fork.audiosocket_server import AudioSocketServer
+from audio_fork.errors import NoFreePort, NoPeer, UnknownCodec
+from media_core.events import DigitHeard, PeerGone
+from tests.audio_fork.virtual_time import ManualTime
+
+
+class Peer:
+    """A TCP client that says what the test tells it to."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self.writer = reader, writer
+
+    def send(self, octets: bytes) -> None:
+        self.writer.write(octets)
+
+    def identify(self, connection_id: str) -> None:
+        self.send(encode(Kind.ID, uuid.UUID(connection_id).bytes))
+
+    async def is_cut_off(self) -> bool:
+        """Wait for the end of the connection; nothing may come before it."""
+        async with asyncio.timeout(5):
+            try:
+                return await self._reader.read(1) == b""
+            except ConnectionError:
+                return True
+
+    async def receive(self, octets: int) -> bytes:
+        async with asyncio.timeout(5):
+            return await self._reader.readexactly(octets)
+
+    async def close(self) -> None:
+        self.writer.close()
+        with suppress(ConnectionError):
+            await self.writer.wait_closed()
+
+
+Connect = Callable[[], Awaitable[Peer]]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[AudioSocketServer]:
+    server = AudioSocketServer(clock=ManualTime().playout_clock())
+    await server.listen("127.0.0.1", 0)
+    yield server
+    await server.aclose()
+
+
+@pytest.fixture
+async def connect(server: AudioSocketServer) -> AsyncIterator[Connect]:
+    """Make connections to the server; all are closed at the end."""
+    peers: list[Peer] = []
+
+    async def make() -> Peer:
+        peers.append(Peer(*await asyncio.open_connection(*server.address)))
+        return peers[-1]
+
+    yield make
+    for peer in peers:
+        await peer.close()
+
+
+async def refused(server: AudioSocketServer, reason: str, count: int = 1) -> bool:
+    async with asyncio.timeout(5):
+        while server.refused.get(reason, 0) < count:
+            await asyncio.sleep(0)
+    return server.refused == {reason: count}
+
+
+async def test_the_peer_that_shows_the_id_is_let_in_even_if_nobody_waits_yet(
+    server: AudioSocketServer, connect: Connect
+) -> None:
+    audio = server.expect("slin")
+    peer = await connect()
+    peer.identify(audio.connection_id)
+    peer.send(encode(Kind.SLIN, bytes(320)) * 3)
+    async with asyncio.timeout(5):
+        while audio.stats().received < 3:
+            await asyncio.sleep(0)
+    await audio.connected()
+    assert server.refused == {}
+    assert server.unidentified == 0
+    await audio.aclose()
+
+
+async def test_an_id_is_good_for_one_connection(server: AudioSocketServer, connect: Connect) -> None:
+    audio = server.expect()
+    first, second = await connect(), await connect()
+    first.identify(audio.connection_id)
+    await audio.connected()
+    second.identify(audio.connection_id)
+    assert await second.is_cut_off()
+    assert await refused(server, "unknown_id")
+    await audio.aclose()
+
+
+@pytest.mark.parametrize(
+    ("octets", "reason"),
+    [
+        (encode(Kind.ID, uuid.UUID(int=1).bytes), "unknown_id"),
+        (encode(Kind.ID, b"short"), "no_audiosocket"),
+        (encode(Kind.SLIN, bytes(16)), "no_audiosocket"),
+        (encode(Kind.HANGUP), "no_audiosocket"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "no_audiosocket"),
+        (b"\xff" * 100_000, "no_audiosocket"),
+        (b"\x01\xff\xff", "no_audiosocket"),
+    ],
+)
+async def test_strangers_are_cut_off_and_counted(
+    server: AudioSocketServer, connect: Connect, octets: bytes, reason: str
+) -> None:
+    waiting = server.expect()
+    peer = await connect()
+    peer.send(octets)
+    assert await peer.is_cut_off()
+    assert await refused(server, reason)
+    assert waiting.stats().received == 0
+    await waiting.aclose()
+
+
+async def test_a_stranger_who_only_drips_is_cut_off_in_time(
+    server: AudioSocketServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audiosocket_server, "IDENTIFY_WITHIN_S", 0.05)
+    peer = await connect()
+    peer.send(b"\x01\x00")
+    assert await peer.is_cut_off()
+    assert await refused(server, "no_id")
+
+
+async def test_a_stranger_who_leaves_without_a_word_is_counted(server: AudioSocketServer, connect: Connect) -> None:
+    peer = await connect()
+    await peer.close()
+    assert await refused(server, "closed")
+
+
+async def test_a_crowd_of_strangers_does_not_keep_the_pbx_out(server: AudioSocketServer, connect: Connect) -> None:
+    strangers = [await connect() for _ in range(audiosocket_server.MAX_UNIDENTIFIED)]
+    late = await connect()
+    assert await late.is_cut_off()
+    assert await refused(server, "too_many")
+    await strangers[0].close()
+    async with asyncio.timeout(5):
+        while server.unidentified >= audiosocket_server.MAX_UNIDENTIFIED:
+            await asyncio.sleep(0)
+    audio = server.expect()
+    peer = await connect()
+    peer.identify(audio.connection_id)
+    await audio.connected()
+    await audio.aclose()
+
+
+async def test_an_id_runs_out(server: AudioSocketServer, connect: Connect) -> None:
+    audio = server.expect(within_s=0.01)
+    with pytest.raises(NoPeer):
+        await audio.connected()
+    peer = await connect()
+    peer.identify(audio.connection_id)
+    assert await peer.is_cut_off()
+
+
+async def test_the_id_of_audio_that_was_closed_is_void_and_its_waiter_is_told(
+    server: AudioSocketServer, connect: Connect
+) -> None:
+    audio = server.expect()
+    waiter = asyncio.ensure_future(audio.connected())
+    await asyncio.sleep(0)
+    await audio.aclose()
+    with pytest.raises(NoPeer):
+        await waiter
+    peer = await connect()
+    peer.identify(audio.connection_id)
+    assert await peer.is_cut_off()
+
+
+async def test_closing_hangs_up_and_leaves_closing_to_the_pbx(server: AudioSocketServer, connect: Connect) -> None:
+    audio = server.expect()
+    peer = await connect()
+    peer.identify(audio.connection_id)
+    await audio.connected()
+    await audio.aclose()
+    assert await peer.receive(3) == encode(Kind.HANGUP)
+    peer.send(encode(Kind.SLIN, bytes(320)))
+    await peer.close()
+    assert audio.stats().received == 0
+    assert [event async for event in audio.events()] == []
+
+
+async def test_a_pbx_that_does_not_close_is_cut_off(
+    server: AudioSocketServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audiosocket_server, "HANG_UP_WITHIN_S", 0.01)
+    audio = server.expect()
+    peer = await connect()
+    peer.identify(audio.connection_id)
+    await audio.connected()
+    await audio.aclose()
+    await peer.receive(3)
+    assert await peer.is_cut_off()
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [
+        (b"", "the PBX closed the connection"),
+        (encode(Kind.HANGUP), "the PBX hung up"),
+        (encode(Kind.ERROR, b"\x01"), "the PBX reports an error"),
+        (b"\x10\xff\xff", "the PBX sent what is no AudioSocket message"),
+    ],
+)
+async def test_the_end_of_the_connection_is_told(
+    server: AudioSocketServer, connect: Connect, last: bytes, reason: str
+) -> None:
+    audio = server.expect()
+    peer = await connect()
+    peer.identify(audio.connection_id)
+    await audio.connected()
+    peer.send(last)
+    await peer.writer.drain()
+    await peer.close()
+    async with asyncio.timeout(5):
+        assert [event async for event in audio.events()] == [PeerGone(reason)]
+    await audio.aclose()
+
+
+@pytest.mark.parametrize("digits", [True, False])
+async def test_keys_in_the_media_are_digits_only_where_the_pbx_does_not_report_them_itself(
+    server: AudioSocketServer, connect: Connect, digits: bool
+) -> None:
+    audio = server.expect(digits=digits)
+    peer = await connect()
+    peer.identify(audio.connection_id)
+    for key in (b"5", b"#", b"x", b"55", b""):
+        peer.send(encode(Kind.DTMF, key))
+    peer.send(encode(Kind.HANGUP))
+    async with asyncio.timeout(5):
+        events = [event async for event in audio.events()]
+    assert [event.digit for event in events if isinstance(event, DigitHeard)] == (["5", "#"] if digits else [])
+    assert (audio.stats().garbage, audio.stats().unexpected) == (3, 0 if digits else 2)
+    await audio.aclose()
+
+
+async def test_audio_of_another_rate_and_unknown_kinds_are_counted_and_left_out(
+    server: AudioSocketServer, connect: Connect
+) -> None:
+    audio = server.expect("slin")
+    peer = await connect()
+    peer.identify(audio.connection_id)
+    peer.send(encode(Kind.SLIN16, bytes(640)) + b"\x42\0\0" + encode(Kind.SLIN, bytes(3)) + encode(Kind.HANGUP))
+    async with asyncio.timeout(5):
+        assert [event async for event in audio.events()] == [PeerGone("the PBX hung up")]
+    assert (audio.stats().unexpected, audio.stats().garbage) == (1, 2)
+    await audio.aclose()
+
+
+async def test_a_pbx_that_does_not_read_costs_frames_and_no_memory() -> None:
+    time = ManualTime()
+    server = AudioSocketServer(clock=time.playout_clock())
+    await server.listen("127.0.0.1", 0)
+    audio = server.expect("slin16")
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as peer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        peer.setblocking(False)
+        await loop.sock_connect(peer, server.address)
+        peer.send(encode(Kind.ID, uuid.UUID(audio.connection_id).bytes))
+        await audio.connected()
+        for _ in range(100):
+            time.advance(2000)
+            await asyncio.sleep(0)
+        stats = audio.stats()
+        assert stats.unsent > 1000
+        assert stats.sent + stats.unsent == 100 * 100
+        await audio.aclose()
+    await server.aclose()
+
+
+async def test_a_port_that_is_taken_is_named(server: AudioSocketServer) -> None:
+    with pytest.raises(NoFreePort, match=f"{server.address[1]}"):
+        await AudioSocketServer().listen(*server.address)
+
+
+async def test_codecs_that_asterisk_does_not_take_back_are_refused(server: AudioSocketServer) -> None:
+    with pytest.raises(UnknownCodec, match="slin, slin16"):
+        server.expect("ulaw")
+
+
+async def test_closing_the_server_ends_everything_and_may_be_done_twice(
+    server: AudioSocketServer, connect: Connect
+) -> None:
+    waiting, talking = server.expect(), server.expect()
+    peer, stranger = await connect(), await connect()
+    peer.identify(talking.connection_id)
+    await talking.connected()
+    await server.aclose()
+    await server.aclose()
+    with pytest.raises(NoPeer):
+        await waiting.connected()
+    assert await stranger.is_cut_off()
+    async with asyncio.timeout(5):
+        assert [event async for event in talking.events()] == [PeerGone("the PBX closed the connection")]
