@@ -9,7 +9,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -90,6 +90,7 @@ class AriCallControl:
         ami: AmiClient | None = None,
     ) -> None:
         self._application = checked_application(application)
+        self._leg_prefix = f"{OWN_PREFIX}{application}."
         self._rest = AriRest(url, username, password, deadline_s)
         self._book = LegBook()
         self._events = EventQueue()
@@ -142,6 +143,11 @@ class AriCallControl:
         await self._reconcile()
         return self._book.legs()
 
+    async def claim(self, leg_id: LegId) -> None:
+        """Renew the leg's dead-man timer now, and from now on."""
+        with self._about(leg_id):
+            await self._dead_man.arm(leg_id)
+
     async def originate(self, request: OriginateRequest) -> LegId:
         """Call somebody; the leg's id is ours to choose, so its events cannot come too early for us."""
         self._require_started()
@@ -152,7 +158,7 @@ class AriCallControl:
             "timeout": request.timeout_s,
             "variables": checked_variables(request.variables),
         }
-        leg_id = LegId(OWN_PREFIX + secrets.token_hex(8))
+        leg_id = LegId(self._leg_prefix + secrets.token_hex(8))
         self._book.expect(_leg_to_originate(leg_id, request))
         try:
             await self._rest.originate(leg_id, self._application, endpoint, **options)
@@ -295,6 +301,7 @@ class AriCallControl:
         self._cause_as_number = info.major == 0 or info.major >= _FIRST_WITH_CAUSE_NUMBERS
         channels = await self._reconcile()
         own_media = [channel.id for channel in channels if self._media_legs.is_own(channel.id)]
+        self._sweep_legs(channels)
         await self._bridges.sweep([leg.id for leg in self._book.legs()], own_media)
         self._events.put(PbxConnected(info.version))
 
@@ -340,6 +347,13 @@ class AriCallControl:
         self._publish(self._book.reconcile(ours, {channel.id for channel in channels}, known_before))
         return channels
 
+    def _sweep_legs(self, channels: Iterable[Channel]) -> None:
+        """Hang up whom an earlier process of ours was calling, or had called: nobody would talk with them."""
+        for channel in channels:
+            if channel.id.startswith(self._leg_prefix) and not self._book.is_known(LegId(channel.id)):
+                logger.info("orphaned leg hung up", extra={"leg_id": channel.id})
+                self._spawn(self._hang_up_quietly(LegId(channel.id)))
+
     def _is_party(self, channel: Channel) -> bool:
         """Tell a party's channel in our hands from media legs, far ends of Local channels and legs that have left."""
         if is_media_leg(channel.id):
@@ -375,11 +389,11 @@ class AriCallControl:
             raise PbxUnavailable("the ARI adapter is not started, or closed")
 
     async def _hang_up_quietly(self, leg_id: LegId) -> None:
-        """End a leg whose originate request was given up, in case Asterisk has made it after all."""
+        """End a leg that was originated and that nobody has any more; it may never have been made."""
         try:
             await self._rest.hangup(leg_id)
         except CallControlError as err:
-            logger.debug("abandoned leg not hung up", extra={"leg_id": leg_id, "code": err.code})
+            logger.debug("leg not hung up", extra={"leg_id": leg_id, "code": err.code})
 
 
 def _require_two(leg_id: LegId, other_id: LegId) -> None:

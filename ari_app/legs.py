@@ -35,7 +35,7 @@ from parley.call_control import (
 )
 
 OWN_PREFIX = "parley-leg."
-"""Begins the id of every leg that we originate."""
+"""Begins the id of every leg that any Parley node originates; then follow the application and a random part."""
 LINKED_ID = "CHANNEL(linkedid)"
 """Named in `channelvars` of ari.conf, it gives the call's id; without it a leg is a call of its own."""
 DIALLED_NUMBER = "CALLERID(dnid)"
@@ -86,6 +86,11 @@ class LegBook:
         """Tell whether `claimed` holds the leg."""
         entry = self._entries.get(leg_id)
         return entry is not None and entry.in_stasis and entry.claimed
+
+    def is_known(self, leg_id: LegId) -> bool:
+        """Tell whether somebody here was told of the leg, or has made it; not so for one that is only found."""
+        entry = self._entries.get(leg_id)
+        return entry is not None and entry.told
 
     def claim(self, leg_id: LegId) -> None:
         """Note that somebody takes care of the leg from now on."""

@@ -10,8 +10,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from pathlib import Path
+from datetime import date
 
 from audio_fork.errors import AudioForkError
 from audio_fork.recording import StereoRecorder
@@ -21,6 +20,8 @@ from parley.app.call_arguments import CallArguments
 from parley.app.call_results import ParleyStatus, result_variables
 from parley.app.logs import bind_call
 from parley.app.metrics import Metrics
+from parley.app.recordings import recording_path
+from parley.app.resume import ResumedCall
 from parley.app.settings import AgentSettings, Settings
 from parley.app.voices import FILLERS, FallbackVoice, synthesizer_engine
 from parley.app.whispers import Whispers
@@ -67,8 +68,18 @@ class Services:
 class CallRunner:
     """One call. `run()` serves it; the other methods pass on what the PBX says meanwhile."""
 
-    def __init__(self, services: Services, call_id: str, leg: Leg, arguments: CallArguments) -> None:
-        """call_id: of the record, unique. arguments: as the dialplan passed them, checked."""
+    def __init__(
+        self,
+        services: Services,
+        call_id: str,
+        leg: Leg,
+        arguments: CallArguments,
+        resumed: ResumedCall | None = None,
+    ) -> None:
+        """call_id: of the record, unique. arguments: as the dialplan passed them, checked.
+
+        resumed: what is known of a call that another process has begun.
+        """
         self.call_id = call_id
         self._services = services
         self._leg = leg
@@ -76,15 +87,27 @@ class CallRunner:
         self._agent: AgentSettings = services.settings.agents[arguments.agent]
         self._flow = services.flows[arguments.agent]
         self._language = self._chosen_language()
-        self._script = FlowRun(self._flow, self._language, self._facts(), date.today(), self._agent.fallback_queue)
+        if resumed is None:
+            self._start = self._new_start()
+            self._script = FlowRun(self._flow, self._language, self._facts(), date.today(), self._agent.fallback_queue)
+            self._recording_path = recording_path(services.settings, self._start)
+        else:
+            self._start, self._script, self._recording_path = resumed.start, resumed.script, resumed.recording
         self._session = CallSession(
-            self._start(), self._script, self._engines(), log=services.log, clock=services.clock
+            *(self._start, self._script, self._engines()),
+            log=services.log,
+            clock=services.clock,
+            resumption=resumed.resumption(services.clock.time()) if resumed else None,
         )
-        self._offered_at = services.clock.time()
         self._leg_is_ours = True
         self._answered = False
-        self._recording = ""
-        """Where the recording is; empty while there is none."""
+        self._recordings = list(resumed.recordings) if resumed else []
+        """Where the recordings are; empty while there are none."""
+
+    @classmethod
+    def resuming(cls, services: Services, call: ResumedCall) -> CallRunner:
+        """Make the runner of a call that another process has begun."""
+        return cls(services, call.start.call_id, call.leg, call.arguments, call)
 
     # --- told by the node ---------------------------------------------------------------------------------
 
@@ -132,14 +155,14 @@ class CallRunner:
             reason = await self._take_up(audio)
             if recorder is not None and self._answered:
                 audio.record_to(recorder)
-                self._recording = str(self._recording_path())
+                self._recordings.append(self._recording_path)
             end = await conversation
             transferred_to = await self._hand_over(end) if reason is None else ""
         await self._session.close(
             end,
             reason=reason,
             transferred_to=transferred_to,
-            recording=self._recording,
+            recording="\n".join(map(str, self._recordings)),
         )
 
     async def _rescue(self) -> None:
@@ -273,7 +296,7 @@ class CallRunner:
             "dnis": self._leg.dnis,
         }
 
-    def _start(self) -> CallStart:
+    def _new_start(self) -> CallStart:
         return CallStart(
             call_id=self.call_id,
             leg_id=self._leg.id,
@@ -284,6 +307,7 @@ class CallRunner:
             ani=self._leg.ani,
             dnis=self._leg.dnis,
             started_at=self._services.clock.time(),
+            node=self._services.settings.asterisk.application,
         )
 
     def _engines(self) -> Engines:
@@ -302,13 +326,9 @@ class CallRunner:
         """Return the recorder of this call, if the site wants one; it begins with the answer."""
         if not self._services.settings.recording.enabled:
             return None
-        recorder = StereoRecorder(self._recording_path(), rate_hz)
+        recorder = StereoRecorder(self._recording_path, rate_hz)
         stack.push_async_callback(recorder.aclose)
         return recorder
-
-    def _recording_path(self) -> Path:
-        day = datetime.fromtimestamp(self._offered_at, UTC)
-        return self._services.settings.recordings_dir / f"{day:%Y/%m/%d}" / f"{self.call_id}.wav"
 
 
 async def _stopped(task: asyncio.Task[SessionEnd]) -> None:

@@ -1,4 +1,7 @@
-"""The command `parley`."""
+"""The command `parley`.
+
+Each command imports what it needs: `serve` may be starting with callers waiting for it.
+"""
 
 from __future__ import annotations
 
@@ -11,27 +14,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvloop
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from parley import __version__
-from parley.app.call_pages import print_call, print_calls
-from parley.app.chat import chat as hold_chat
-from parley.app.doctor import examine
 from parley.app.findings import Finding, Level
-from parley.app.flows import flow_place, load_flow_named
-from parley.app.init_asterisk import Choices, InitError, init_asterisk
-from parley.app.logs import configure_logging
-from parley.app.node import serve as serve_node
 from parley.app.settings import DEFAULT_FILE, Settings, SettingsError, load_settings
-from parley.call_control import CallControlError
-from parley.conversation.errors import FlowError
-from parley.conversation.flow.loader import load_flow
-from parley.conversation.flow.rehearsal import load_rehearsals, rehearse
-from parley.conversation.flow.run import FlowRun
-from parley.store import CallArchive, Database, StoreError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="AI voice agent for your own PBX.")
 init = typer.Typer(no_args_is_help=True, help="Write the settings and what the PBX needs.")
@@ -51,9 +40,19 @@ def main() -> None:
     """Run the command line; user errors end with one message and status 2."""
     try:
         app()
-    except (SettingsError, InitError, FlowError, StoreError, CallControlError, OSError) as err:
+    except _user_errors() as err:
         errors.print(f"[red]parley:[/] {escape(str(err))}", highlight=False, soft_wrap=True)
         sys.exit(2)
+
+
+def _user_errors() -> tuple[type[Exception], ...]:
+    """Return the errors that the user can do something about; asked for when there is one."""
+    from parley.app.init_asterisk import InitError
+    from parley.call_control import CallControlError
+    from parley.conversation.errors import FlowError
+    from parley.store import StoreError
+
+    return SettingsError, InitError, FlowError, StoreError, CallControlError, OSError
 
 
 @app.callback(invoke_without_command=True)
@@ -73,6 +72,8 @@ def init_asterisk_command(
     force: Annotated[bool, typer.Option("--force", help="Write parley.toml anew.")] = False,
 ) -> None:
     """Write parley.toml and exactly the lines that Asterisk needs, and say where they go."""
+    from parley.app.init_asterisk import Choices, init_asterisk
+
     done = init_asterisk(folder.absolute(), Choices(agent, flow, queue, ari_url), force=force)
     console.print(f"Written: {done.settings_file}, {done.password_file.name} (secret), {done.snippet_folder.name}/\n")
     for number, step in enumerate(done.steps, 1):
@@ -92,6 +93,8 @@ def doctor(config: ConfigOption = None) -> None:
 
 
 async def _examine(settings: Settings) -> Level:
+    from parley.app.doctor import examine
+
     levels = [Level.OK]
     async for finding in examine(settings):
         _print_finding(finding)
@@ -120,6 +123,11 @@ def _print_finding(finding: Finding) -> None:
 @app.command()
 def serve(config: ConfigOption = None) -> None:
     """Serve calls until SIGTERM or Ctrl-C; then finish those that go on."""
+    import uvloop
+
+    from parley.app.logs import configure_logging
+    from parley.app.node import serve as serve_node
+
     settings = load_settings(config)
     configure_logging(settings.log.json_lines, settings.log.level, settings.log.personal_data)
     # The playout clock of every call is a timer of this loop; uvloop keeps its timers closer than asyncio.
@@ -135,6 +143,11 @@ def chat(
     config: ConfigOption = None,
 ) -> None:
     """Talk with a call script in the terminal: text is speech, /123 is keys, an empty line is silence."""
+    from parley.app.chat import chat as hold_chat
+    from parley.app.flows import load_flow_named
+    from parley.conversation.errors import FlowError
+    from parley.conversation.flow.run import FlowRun
+
     script = load_flow_named(_settings_if_any(config), flow)
     chosen = language or script.languages[0]
     if chosen not in script.languages:
@@ -149,6 +162,10 @@ def flow_check(
     config: ConfigOption = None,
 ) -> None:
     """Check a call script: errors, things worth a look, and its rehearsals (tests.yaml)."""
+    from parley.app.flows import flow_place
+    from parley.conversation.flow.loader import load_flow
+    from parley.conversation.flow.rehearsal import load_rehearsals, rehearse
+
     place = flow_place(_settings_if_any(config), flow)
     script = load_flow(place)
     for warning in script.warnings:
@@ -205,6 +222,9 @@ def calls_show(
 
 
 async def _list_calls(settings: Settings, limit: int, numbers: bool) -> None:
+    from parley.app.call_pages import print_calls
+    from parley.store import CallArchive, Database
+
     database = await Database.open(settings.database_url)
     try:
         print_calls(console, await CallArchive(database).recent(limit), numbers=numbers)
@@ -213,6 +233,9 @@ async def _list_calls(settings: Settings, limit: int, numbers: bool) -> None:
 
 
 async def _show_call(settings: Settings, call_id: str, numbers: bool) -> None:
+    from parley.app.call_pages import print_call
+    from parley.store import CallArchive, Database
+
     database = await Database.open(settings.database_url)
     try:
         for record in await CallArchive(database).find(call_id):

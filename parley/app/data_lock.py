@@ -1,4 +1,7 @@
-"""One node per data folder: a second one would take the first one's open records for those of a killed run."""
+"""One process per node and data folder: a second one would take the first one's open records for those of a killed run.
+
+Several nodes may share a folder: each has its own name, which the records bear.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,17 @@ from pathlib import Path
 
 from parley.app.settings import SettingsError
 
-LOCK_FILE = "node.lock"
-
 
 @contextmanager
-def data_lock(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process; the lock goes with the process, however it ends.
+def data_lock(folder: Path, node: str) -> Iterator[None]:
+    """Hold a node's name in the folder for this process; the lock goes with the process, however it ends.
 
-    Raises SettingsError when another node holds it, or the folder cannot be written.
+    node: letters, digits, `_` and `-`. Raises SettingsError when another process holds it, or the folder cannot be
+    written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(folder / f"{node}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as err:
         raise SettingsError(f"data_dir = {str(folder)!r} cannot be written ({err.strerror})") from err
     try:
@@ -29,7 +31,8 @@ def data_lock(folder: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as err:
             raise SettingsError(
-                f"data_dir = {str(folder)!r} is in use by another node: stop it, or give this one a data_dir of its own"
+                f"asterisk.application = {node!r} is served by another process with this data_dir ({folder}): stop it, "
+                "or give this node an application name (or a data_dir) of its own"
             ) from err
         yield
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from parley.app.resources import shipped
@@ -35,9 +36,13 @@ def load_flow_named(settings: Settings | None, name: str) -> Flow:
     return load_flow(flow_place(settings, name))
 
 
-def load_agent_flow(settings: Settings, agent: AgentSettings) -> Flow:
-    """Load the flow of an agent. Raises FlowError, also for a language that the flow does not speak."""
-    flow = load_flow_named(settings, agent.flow)
+def load_agent_flow(settings: Settings, agent: AgentSettings, known: Mapping[Path, Flow] | None = None) -> Flow:
+    """Load the flow of an agent, or take it from those that are known by their places.
+
+    Raises FlowError, also for a language that the flow does not speak.
+    """
+    place = flow_place(settings, agent.flow)
+    flow = (known or {}).get(place) or load_flow(place)
     if agent.language and agent.language not in flow.languages:
         raise FlowError(
             f"flow {flow.name} speaks {', '.join(flow.languages)}, not {agent.language!r}: correct `language`"
@@ -47,8 +52,11 @@ def load_agent_flow(settings: Settings, agent: AgentSettings) -> Flow:
 
 def load_flows(settings: Settings) -> dict[str, Flow]:
     """Load every agent's flow, by agent name; what an author should look at is logged. Raises FlowError."""
-    flows = {name: load_agent_flow(settings, agent) for name, agent in settings.agents.items()}
-    for flow in flows.values():
+    flows: dict[str, Flow] = {}
+    known: dict[Path, Flow] = {}
+    for name, agent in settings.agents.items():
+        flows[name] = known[flow_place(settings, agent.flow)] = load_agent_flow(settings, agent, known)
+    for flow in known.values():
         for text in flow.warnings:
             logger.warning("call script", extra={"problem": text})
     return flows

@@ -36,6 +36,9 @@ class Metrics:
 
     def _define_calls(self) -> None:
         self._started = Counter("parley_calls_started", "Calls taken up.", ["agent"], registry=self.registry)
+        self._resumed = Counter(
+            "parley_calls_resumed", "Calls of a node that had died, taken up again.", registry=self.registry
+        )
         self._ended = Counter("parley_calls_ended", "Calls over, by reason.", ["reason"], registry=self.registry)
         self._refused = Counter("parley_calls_refused", "Calls not taken up, by why.", ["why"], registry=self.registry)
         self._active = Gauge("parley_calls_active", "Calls going on now.", registry=self.registry)
@@ -97,6 +100,11 @@ class Metrics:
     def call_started(self, start: CallStart) -> None:
         """Count a call that an agent has taken up."""
         self._started.labels(start.agent).inc()
+        self._active.inc()
+
+    def call_resumed(self) -> None:
+        """Count a call that another process had begun."""
+        self._resumed.inc()
         self._active.inc()
 
     def call_refused(self, why: str) -> None:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import NoReturn
 
 from ari_app.ami import AmiClient
@@ -21,95 +20,149 @@ from parley.app.flows import load_flows
 from parley.app.health import Check, HealthServer
 from parley.app.metrics import Metrics
 from parley.app.observed_call_log import ObservedCallLog
-from parley.app.own_worker import check_engines, worker_channel
+from parley.app.own_worker import check_engines, open_worker
 from parley.app.prompt_warmer import warm_prompts
 from parley.app.readiness import started_checks, still_starting
+from parley.app.resume import FoundCall, ResumedCall, claim_calls, give_back, prepare
 from parley.app.settings import AmiSettings, Settings
+from parley.app.stop_signals import StopSignals
 from parley.app.switchboard import Switchboard
 from parley.app.whispers import Whispers
-from parley.call_control import PbxUnavailable
+from parley.call_control import CallControlError, PbxUnavailable
 from parley.inference.client import RemoteRecognizer, RemoteSynthesizer
 from parley.inference.speech_cache import CachedSynthesizer
-from parley.store import Database, SqlCallLog
+from parley.store import Database, InterruptedCall, SqlCallLog
 
 logger = logging.getLogger(__name__)
 
-WORKER_START_S = 30.0
 RETRY_S = 5.0
 """Between two attempts to reach a PBX that is not there yet (at boot, say)."""
+RESUME_WITHOUT_WORKER_S = 3.0
+"""Callers of a dead process wait no longer for a worker that starts as well: cached prompts and keys need none."""
 
 
 async def serve(settings: Settings) -> None:
-    """Serve calls until SIGTERM or SIGINT; then drain.
+    """Serve calls until told to stop; then drain.
 
     Raises SettingsError, FlowError, StoreError, or CallControlError when it cannot start.
     """
-    stopping = _stop_signal()
-    serving = asyncio.Event()
-    running = asyncio.create_task(_run(settings, stopping, serving), name="node")
-    await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
-    if not serving.is_set():
-        # Told to stop while still starting: there is no call to wait for.
-        running.cancel()
-    await asyncio.wait([running])
-    stopping.cancel()
-    if not running.cancelled():
-        running.result()
-
-
-async def _run(settings: Settings, stopping: asyncio.Task[bool], serving: asyncio.Event) -> None:
-    """Start, serve until `stopping` is done, drain, stop; sets `serving` as soon as there may be calls."""
+    signals = StopSignals()
     try:
-        async with asyncio.TaskGroup() as tasks, _started(settings, tasks) as (control, switchboard):
-            await _connect(control)
-            serving.set()
-            board = tasks.create_task(switchboard.run(), name="switchboard")
-            logger.info("serving calls", extra={"agents": sorted(settings.agents)})
-            await asyncio.wait([board, stopping], return_when=asyncio.FIRST_COMPLETED)
-            await switchboard.drain(settings.limits.drain_s)
-            await control.aclose()
+        async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
+            node = Node(settings)
+            # Told to stop while still starting, there is no call to wait for.
+            if await signals.until_stopping(node.start(tasks, stack)):
+                await node.serve(tasks, signals)
     except ExceptionGroup as group:
         _raise_first(group)
 
 
-@asynccontextmanager
-async def _started(settings: Settings, tasks: asyncio.TaskGroup) -> AsyncIterator[tuple[AriCallControl, Switchboard]]:
-    """Start everything but the PBX connection; stop it in reverse on leaving."""
-    flows = load_flows(settings)
-    asterisk = settings.asterisk
-    password = asterisk.read_password()
-    metrics = Metrics()
-    clock = SystemClock()
-    async with AsyncExitStack() as stack:
-        checks: dict[str, Check] = {"started": still_starting}
-        await _serve_health(settings, stack, metrics, checks)
-        stack.enter_context(data_lock(settings.data_dir))
-        database = await Database.open(settings.database_url)
-        stack.push_async_callback(database.aclose)
-        sql_log = SqlCallLog(database)
-        await _close_abandoned(sql_log, clock)
-        channel = await stack.enter_async_context(worker_channel(settings, tasks, metrics))
-        await check_engines(settings, flows, channel)
-        synthesizer = CachedSynthesizer(RemoteSynthesizer(channel), settings.speech_cache_dir)
-        ami = _running_ami(asterisk.ami, stack, tasks, metrics)
-        control = AriCallControl(asterisk.url, asterisk.username, password, asterisk.application, ami=ami)
-        stack.push_async_callback(control.aclose)
-        switchboard = Switchboard(
-            Services(
-                settings=settings,
-                control=control,
-                recognizer=RemoteRecognizer(channel),
-                synthesizer=synthesizer,
-                flows=flows,
-                log=ObservedCallLog(sql_log, metrics),
-                metrics=metrics,
-                clock=clock,
-                whispers=Whispers(settings.whispers_dir, synthesizer),
-            )
+class Node:
+    """One node: `start`, then `serve`."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Prepare; nothing is opened yet."""
+        self._settings = settings
+        self._name = settings.asterisk.application
+        self._clock = SystemClock()
+        self._metrics = Metrics()
+        self._checks: dict[str, Check] = {"started": still_starting}
+        self._resumed: Sequence[ResumedCall] = ()
+
+    async def start(self, tasks: asyncio.TaskGroup, stack: AsyncExitStack) -> None:
+        """Open and connect everything. The callers of a dead process of this node are claimed before anything slow.
+
+        stack: closes all of it, in reverse.
+        """
+        settings = self._settings
+        asterisk = settings.asterisk
+        password = asterisk.read_password()
+        # Listening comes first: a second process, started by mistake, must not get as far as the first one's records.
+        await _serve_health(settings, stack, self._metrics, self._checks)
+        stack.enter_context(data_lock(settings.data_dir, self._name))
+        self._database = await Database.open(settings.database_url)
+        stack.push_async_callback(self._database.aclose)
+        self._log = SqlCallLog(self._database)
+        interrupted = await self._log.interrupted(self._name)
+        ami = _running_ami(asterisk.ami, stack, tasks, self._metrics)
+        self._control = AriCallControl(asterisk.url, asterisk.username, password, asterisk.application, ami=ami)
+        stack.push_async_callback(self._control.aclose)
+        connected = await self._connect_at_once()
+        found = await self._claim(interrupted, stack) if connected else []
+        self._worker = await stack.enter_async_context(open_worker(settings, tasks, self._metrics))
+        flows = await asyncio.to_thread(load_flows, settings)
+        if not connected:
+            await self._connect()
+            found = await self._claim(interrupted, stack)
+        self._resumed = await asyncio.to_thread(prepare, found, settings, flows)
+        channel = self._worker.channel
+        self._synthesizer = CachedSynthesizer(RemoteSynthesizer(channel), settings.speech_cache_dir)
+        self._services = Services(
+            settings=settings,
+            control=self._control,
+            recognizer=RemoteRecognizer(channel),
+            synthesizer=self._synthesizer,
+            flows=flows,
+            log=ObservedCallLog(self._log, self._metrics),
+            metrics=self._metrics,
+            clock=self._clock,
+            whispers=Whispers(settings.whispers_dir, self._synthesizer),
         )
-        await warm_prompts(settings, flows, synthesizer)
-        checks |= started_checks(switchboard, database, channel)
-        yield control, switchboard
+        self._switchboard = Switchboard(self._services)
+
+    async def serve(self, tasks: asyncio.TaskGroup, signals: StopSignals) -> None:
+        """Let the found calls go on, take new ones when all is ready, drain when told to stop. Raises as `serve`."""
+        if self._resumed:
+            await self._worker.ready_within(RESUME_WITHOUT_WORKER_S)
+        tasks.create_task(self._switchboard.run(self._resumed), name="switchboard")
+        try:
+            if await signals.until_stopping(self._open()):
+                await signals.until_stopping(signals.retiring.wait())
+                if not signals.stopping.is_set():
+                    await signals.until_stopping(self._switchboard.retire(), self._settings.limits.retire_s)
+        finally:
+            await self._switchboard.drain(self._settings.limits.drain_s)
+            await self._control.aclose()
+
+    async def _open(self) -> None:
+        """Wait for what new calls need, then take them. Raises SettingsError."""
+        flows, channel = self._services.flows, self._worker.channel
+        alive = [call.start.call_id for call in self._resumed]
+        abandoned = await self._log.close_abandoned(self._clock.time(), self._name, alive)
+        if abandoned:
+            logger.warning("records of an earlier run closed", extra={"calls": len(abandoned)})
+        await self._worker.wait_ready()
+        await check_engines(self._settings, flows, channel)
+        await warm_prompts(self._settings, flows, self._synthesizer)
+        self._checks |= started_checks(self._switchboard, self._database, channel)
+        self._switchboard.open()
+        logger.info("serving calls", extra={"agents": sorted(self._settings.agents)})
+
+    async def _claim(self, interrupted: Sequence[InterruptedCall], stack: AsyncExitStack) -> list[FoundCall]:
+        try:
+            found = await claim_calls(self._control, interrupted)
+        except CallControlError as err:
+            logger.warning("interrupted calls could not be claimed", extra={"code": err.code})
+            return []
+        # On the way out, whatever happens: the timers of claimed legs would let callers wait for nothing.
+        stack.push_async_callback(give_back, self._control, found)
+        return found
+
+    async def _connect_at_once(self) -> bool:
+        """Connect to the PBX if it is there. Raises PbxRefused: a wrong password does not become right by waiting."""
+        try:
+            await self._control.start()
+        except PbxUnavailable as err:
+            logger.warning("the PBX is not there yet", extra={"problem": str(err), "retry_s": RETRY_S})
+            return False
+        return True
+
+    async def _connect(self) -> None:
+        """Connect to a PBX that was not there, waiting for it. Raises PbxRefused."""
+        connected = False
+        while not connected:
+            await asyncio.sleep(RETRY_S)
+            connected = await self._connect_at_once()
 
 
 def _running_ami(
@@ -125,45 +178,13 @@ def _running_ami(
     return ami
 
 
-async def _close_abandoned(log: SqlCallLog, clock: SystemClock) -> None:
-    """Close the records of calls that a killed node left open."""
-    abandoned = await log.close_abandoned(clock.time())
-    if abandoned:
-        logger.warning("records of an earlier run closed", extra={"calls": len(abandoned)})
-
-
 async def _serve_health(
     settings: Settings, stack: AsyncExitStack, metrics: Metrics, checks: Mapping[str, Check]
 ) -> None:
-    """Listen before anything else: a second node, started by mistake, must not get as far as the first one's records.
-
-    checks: may change later.
-    """
+    """Listen. checks: may change later."""
     health = HealthServer(settings.http.host, settings.http.port, checks=checks, metrics=metrics)
     await health.start()
     stack.push_async_callback(health.aclose)
-
-
-def _stop_signal() -> asyncio.Task[bool]:
-    """Return a task that is done when the process is told to stop."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return asyncio.create_task(stop.wait(), name="stop signal")
-
-
-async def _connect(control: AriCallControl) -> None:
-    """Connect to the PBX, waiting for it if it is not there yet.
-
-    Raises PbxRefused at once: a wrong password does not become right by waiting.
-    """
-    while True:
-        try:
-            return await control.start()
-        except PbxUnavailable as err:
-            logger.warning("the PBX is not there yet", extra={"problem": str(err), "retry_s": RETRY_S})
-            await asyncio.sleep(RETRY_S)
 
 
 def _raise_first(group: ExceptionGroup[Exception]) -> NoReturn:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from parley.app.metrics import Metrics
 from parley.conversation.ports import CallLog
 from parley.conversation.record import CallEnd, CallNote, CallStart, Turn
+from parley.conversation.resume_point import ResumePoint
 from parley.store import StoreError
 
 logger = logging.getLogger(__name__)
@@ -29,12 +30,12 @@ class ObservedCallLog:
         with self._recording():
             await self._inner.call_started(start)
 
-    async def call_answered(self, call_id: str, at_ms: int) -> None:
+    async def call_answered(self, call_id: str, at_ms: int, point: ResumePoint | None = None) -> None:
         """Record that the call was answered."""
         with self._recording():
-            await self._inner.call_answered(call_id, at_ms)
+            await self._inner.call_answered(call_id, at_ms, point)
 
-    async def turn_ended(self, call_id: str, turn: Turn) -> None:
+    async def turn_ended(self, call_id: str, turn: Turn, point: ResumePoint | None = None) -> None:
         """Record one exchange."""
         self._metrics.turn_ended(turn)
         logger.info(
@@ -52,12 +53,14 @@ class ObservedCallLog:
             },
         )
         with self._recording():
-            await self._inner.turn_ended(call_id, turn)
+            await self._inner.turn_ended(call_id, turn, point)
 
     async def noted(self, call_id: str, note: CallNote) -> None:
         """Record something else that happened."""
         if note.kind == "engine_failed":
             self._metrics.engine_failed(note.details.get("engine", ""), note.details.get("code", ""))
+        elif note.kind == "resumed":
+            self._metrics.call_resumed()
         logger.info("call note", extra={"kind": note.kind, "at_ms": note.at_ms, "pii_details": dict(note.details)})
         with self._recording():
             await self._inner.noted(call_id, note)

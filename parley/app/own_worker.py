@@ -6,7 +6,7 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import grpc
@@ -24,37 +24,64 @@ from parley.inference.worker_process import WorkerProcess
 START_S = 60.0
 """Loading the models takes about two seconds on a quiet machine."""
 ANSWER_S = 2.0
+LOOK_AGAIN_S = 0.2
+
+
+class Worker:
+    """A worker that is there, or is about to be."""
+
+    def __init__(self, channel: grpc.aio.Channel, own: WorkerProcess | None = None) -> None:
+        """own: the process, where this node has started it."""
+        self.channel = channel
+        self._own = own
+
+    async def wait_ready(self) -> None:
+        """Return when it answers. Raises SettingsError when it does not within START_S."""
+        try:
+            if self._own is not None:
+                return await self._own.wait_ready(START_S)
+            async with asyncio.timeout(START_S):
+                problem = await worker_problem(self.channel)
+                while problem:
+                    await asyncio.sleep(LOOK_AGAIN_S)
+                    problem = await worker_problem(self.channel)
+        except EngineUnavailable as err:
+            raise SettingsError(f"{err}; the worker's own log lines above say why") from err
+        except TimeoutError as err:
+            raise SettingsError(
+                f"the inference worker at worker.address does not answer after {START_S:g} s: start it, or correct "
+                "the address"
+            ) from err
+
+    async def ready_within(self, timeout_s: float) -> None:
+        """Return when it answers, or after this time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self.wait_ready()
 
 
 @asynccontextmanager
-async def worker_channel(
-    settings: Settings, tasks: asyncio.TaskGroup, metrics: Metrics
-) -> AsyncIterator[grpc.aio.Channel]:
-    """Give a channel to a worker that works; start one first unless the settings name one.
-
-    Raises SettingsError when there is none.
-    """
+async def open_worker(settings: Settings, tasks: asyncio.TaskGroup, metrics: Metrics) -> AsyncIterator[Worker]:
+    """Give a worker without waiting for it: one that the settings name, else one that is started here."""
     if settings.worker.address:
         async with open_channel(settings.worker.address) as channel:
-            yield channel
+            yield Worker(channel)
         return
     # A folder of its own, open to this user only; Unix socket paths must be short.
     with tempfile.TemporaryDirectory(prefix="parley-") as folder:
         address = f"unix:{Path(folder) / 'worker.sock'}"
-        worker = WorkerProcess(_command(settings, address), address, on_restart=metrics.worker_restarted)
-        running = tasks.create_task(worker.run(), name="worker")
+        process = WorkerProcess(worker_command(settings, address), address, on_restart=metrics.worker_restarted)
+        running = tasks.create_task(process.run(), name="worker")
         try:
-            await worker.wait_ready(START_S)
             async with open_channel(address) as channel:
-                yield channel
-        except EngineUnavailable as err:
-            raise SettingsError(f"{err}; the worker's own log lines above say why") from err
+                yield Worker(channel, process)
         finally:
             running.cancel()
             await asyncio.wait([running])
 
 
-def _command(settings: Settings, address: str) -> list[str]:
+def worker_command(settings: Settings, address: str) -> list[str]:
+    """Return the command line of a worker that ends with its standard input."""
     return [
         sys.executable,
         "-m",

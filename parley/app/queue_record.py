@@ -55,10 +55,10 @@ class QueueRecord:
         self._notes: asyncio.Queue[tuple[LegId, str, CallNote] | None] = asyncio.Queue(MAX_WAITING + 1)
         self._lost = 0
 
-    def call_begins(self, leg_id: LegId, call_id: str) -> None:
-        """Note what happens to this leg with this call from now on."""
+    def call_begins(self, leg_id: LegId, call_id: str, passed_s: float = 0.0) -> None:
+        """Note what happens to this leg with this call from now on.   passed_s: since the call was offered."""
         self._calls.pop(leg_id, None)
-        self._calls[leg_id] = _Call(call_id, self._clock.monotonic())
+        self._calls[leg_id] = _Call(call_id, self._clock.monotonic() - passed_s)
         while len(self._calls) > MAX_CALLS:
             self._calls.popitem(last=False)
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from parley.app.call_arguments import CallArguments, CallArgumentsError, parse_call_arguments
+from parley.app.call_arguments import CallArgumentsError, parse_call_arguments
 from parley.app.call_results import ParleyStatus, refusal_variables
 from parley.app.call_runner import CallRunner, Services
 from parley.app.queue_record import QueueRecord
+from parley.app.resume import RESTARTED, ResumedCall
 from parley.call_control import (
     CallControlError,
     CallEvent,
@@ -48,6 +49,7 @@ class Switchboard:
         self._services = services
         self._calls: dict[LegId, CallRunner] = {}
         self._queues = QueueRecord(services.log, services.metrics, services.clock)
+        self._open = False
         self._draining = False
         self._pbx_connected = False
         self._idle = asyncio.Event()
@@ -68,13 +70,30 @@ class Switchboard:
         """Whether offered calls are sent on in the dialplan."""
         return self._draining
 
-    async def run(self) -> None:
-        """Serve calls until the PBX adapter is closed. Cancelling: calls are cancelled with it."""
+    async def run(self, resumed: Sequence[ResumedCall] = ()) -> None:
+        """Serve calls until the PBX adapter is closed. Cancelling: calls are cancelled with it.
+
+        resumed: calls that another process has begun; they go on at once.
+        """
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._queues.run(), name="queue record")
+            for call in resumed:
+                logger.info("call taken up again", extra={"call_id": call.start.call_id, "leg_id": call.leg.id})
+                passed_s = self._services.clock.time() - call.start.started_at
+                self._begin(CallRunner.resuming(self._services, call), call.leg.id, tasks, passed_s)
             async for event in self._services.control.events():
                 self._take(event, tasks)
             self._queues.close()
+
+    def open(self) -> None:
+        """Take calls from now on; those that are offered before are sent on in the dialplan."""
+        self._open = True
+
+    async def retire(self) -> None:
+        """Take no more calls; return when the last one has ended. Cancelling: no more calls are taken all the same."""
+        self._draining = True
+        logger.info("retiring", extra={"calls": self.active_calls})
+        await self._idle.wait()
 
     async def drain(self, patience_s: float) -> None:
         """Take no more calls; let those that go on end by themselves, then hand the rest to their fallback queues."""
@@ -121,24 +140,27 @@ class Switchboard:
         settings = self._services.settings
         if self._draining:
             refusal = (ParleyStatus.BUSY, "draining", "Parley is being stopped")
+        elif not self._open:
+            refusal = (ParleyStatus.BUSY, "starting", "Parley is being started")
         elif len(self._calls) >= settings.limits.max_calls:
             refusal = (ParleyStatus.BUSY, "overload", f"limits.max_calls = {settings.limits.max_calls} is reached")
         else:
             try:
-                return self._begin(leg, parse_call_arguments(leg.arguments, list(settings.agents)), tasks)
+                arguments = parse_call_arguments(leg.arguments, list(settings.agents))
+                call = CallRunner(self._services, _new_call_id(), leg, arguments)
+                return self._begin(call, leg.id, tasks)
             except CallArgumentsError as err:
                 refusal = (ParleyStatus.FAILED, "arguments", str(err))
         tasks.create_task(self._refuse(leg, *refusal), name="refusal")
 
-    def _begin(self, leg: Leg, arguments: CallArguments, tasks: asyncio.TaskGroup) -> None:
-        if (earlier := self._calls.get(leg.id)) is not None:
+    def _begin(self, call: CallRunner, leg_id: LegId, tasks: asyncio.TaskGroup, passed_s: float = 0.0) -> None:
+        if (earlier := self._calls.get(leg_id)) is not None:
             # The leg left and came back while we were cut off from the PBX.
             earlier.leg_gone(HangupCause.UNKNOWN)
-        call = CallRunner(self._services, _new_call_id(), leg, arguments)
-        self._calls[leg.id] = call
-        self._queues.call_begins(leg.id, call.call_id)
+        self._calls[leg_id] = call
+        self._queues.call_begins(leg_id, call.call_id, passed_s)
         self._idle.clear()
-        tasks.create_task(self._run(leg.id, call), name=f"call {call.call_id}")
+        tasks.create_task(self._run(leg_id, call), name=f"call {call.call_id}")
 
     async def _run(self, leg_id: LegId, call: CallRunner) -> None:
         try:
@@ -169,7 +191,7 @@ class Switchboard:
         for leg in legs:
             if leg.id not in self._calls and leg.direction is Direction.INBOUND:
                 logger.warning("caller of an earlier run given back to the dialplan", extra={"leg_id": leg.id})
-                await self._send_on(leg, refusal_variables(ParleyStatus.FAILED, "Parley was restarted"))
+                await self._send_on(leg, refusal_variables(ParleyStatus.FAILED, RESTARTED))
 
     async def _send_on(self, leg: Leg, variables: Mapping[str, str]) -> None:
         try:

@@ -33,7 +33,18 @@ class CallControl(Protocol):
         ...
 
     async def legs(self) -> list[Leg]:
-        """Return the party legs now in our hands (media legs of our own never count)."""
+        """Return the party legs now in our hands (media legs of our own never count).
+
+        At the start of a process these are the callers whom an earlier one has left; legs that it was calling are
+        hung up.
+        """
+        ...
+
+    async def claim(self, leg_id: LegId) -> None:
+        """Take charge of a leg that an earlier process of ours has left: the PBX does not take it back meanwhile.
+
+        Legs that are offered, or commanded, are claimed by that. Ends when the leg is sent away, or this process ends.
+        """
         ...
 
     async def originate(self, request: OriginateRequest) -> LegId:

@@ -42,10 +42,19 @@ from parley.conversation.ports import (
     SpeechStarted,
     SpeechStopped,
 )
-from parley.conversation.record import CallNote, EndReason
+from parley.conversation.record import CallNote, EndReason, Turn
+from parley.conversation.resume_point import ResumePoint, Resumption
 from parley.conversation.settings import DialogueSettings, Engines
 from parley.conversation.timings import ms_of, samples_of
-from parley.conversation.turns import BegunTurn, Interruption, greeting, keyed_turn, silent_turn, spoken_turn
+from parley.conversation.turns import (
+    BegunTurn,
+    Interruption,
+    greeting,
+    interrupted_turn,
+    keyed_turn,
+    silent_turn,
+    spoken_turn,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +72,12 @@ class Dialogue:
         inbox: Inbox,
         tasks: asyncio.TaskGroup,
         settings: DialogueSettings,
+        resumption: Resumption | None = None,
     ) -> None:
-        """inbox: audio events and whatever the call runner tells come from there.   tasks: the call's own."""
+        """inbox: audio events and whatever the call runner tells come from there.   tasks: the call's own.
+
+        resumption: of a call that another process has begun; the script is then a restored one.
+        """
         rate_hz = audio.rate_hz
         self._audio = audio
         self._script = script
@@ -76,7 +89,9 @@ class Dialogue:
         self.voice = AgentVoice(audio, engines, self._alarms, inbox, tasks, deadline=deadline)
         self.listening = Listening(audio, engines.recognizer, inbox, tasks, pre_roll_ms=settings.pre_roll_ms)
         self._caller = CallerInput(audio, self.listening, self._alarms, engines, settings)
-        self.history = History()
+        self._resumption = resumption
+        interrupted = None if resumption is None else interrupted_turn(resumption.turn, resumption.passed_ms, rate_hz)
+        self.history = History(interrupted)
         self.talking = asyncio.Event()
         """The call was answered."""
         self._then: Listen | Transfer | HangUp | GoOn | None = None
@@ -96,13 +111,22 @@ class Dialogue:
 
         Nothing is played before Answered. Cancelling: stops at once; `close()` releases.
         """
-        self._perform(self._script.start(), greeting(self._audio.rate_hz))
+        rate_hz = self._audio.rate_hz
+        begun = greeting(rate_hz) if self._resumption is None else silent_turn("", self._audio.position, rate_hz)
+        self._perform(self._script.start(), begun)
         while self._end is None:
             self._take(await self._inbox.next())
             if self.talking.is_set() and self._end is None:
                 self._settle()
-        self._finish_turn()
+        if (finished := self._end_turn()) is not None:
+            self._journal.turn_ended(finished)
         return self._end
+
+    @property
+    def resume_point(self) -> ResumePoint | None:
+        """Where another process could take the conversation up now; None while the script asks nothing."""
+        state, turn = self._script.state, self.history.open_turn
+        return None if state is None or turn is None else ResumePoint(state, turn)
 
     def close(self) -> None:
         """Stop speaking and listening. May be called twice."""
@@ -175,19 +199,21 @@ class Dialogue:
 
     def _perform(self, step: Step, begun: BegunTurn) -> None:
         """Close the turn that goes on and begin the next: say the step's lines, then do what it asks for."""
-        self._finish_turn()
+        finished = self._end_turn()
         self._then = step.then
         self._interruption = None
         self._may_resume = True
         self._caller.expect(step.then if isinstance(step.then, Listen) else None)
         self._alarms.cancel(Alarm.NO_INPUT)
         self.history.begin(begun, self._node, " ".join(line.text for line in step.say))
+        if finished is not None:
+            self._journal.turn_ended(finished, self.resume_point)
         self._saying = True
         self.voice.say(step.say)
         self._bridge_wait(begun.timeline.began)
 
     def _answered(self) -> None:
-        if self.history.timeline is not None:
+        if self.history.timeline is not None and self._resumption is None:
             self.history.timeline.began = self._audio.position
         self.talking.set()
         self.voice.release()
@@ -294,10 +320,8 @@ class Dialogue:
 
     # --- inside -------------------------------------------------------------------------------------------
 
-    def _finish_turn(self) -> None:
-        turn = self.history.end(self.voice.heard(), self.voice.ready_at, self.voice.first_sound)
-        if turn is not None:
-            self._journal.turn_ended(turn)
+    def _end_turn(self) -> Turn | None:
+        return self.history.end(self.voice.heard(), self.voice.ready_at, self.voice.first_sound)
 
     def _note(self, kind: str, **details: str) -> None:
         self._journal.noted(CallNote(kind, ms_of(self._audio.position, self._audio.rate_hz), details))
@@ -309,7 +333,8 @@ class Dialogue:
     @property
     def _before_greeting(self) -> bool:
         """Whether the caller has not heard anything from the agent yet: a "hello?" or a key then is no answer."""
-        return not self.history.turns and self.voice.speaking and self.voice.first_sound is None
+        earlier = 0 if self._resumption is None else 1
+        return len(self.history.turns) == earlier and self.voice.speaking and self.voice.first_sound is None
 
     def _samples(self, ms: int) -> int:
         return samples_of(ms, self._audio.rate_hz)

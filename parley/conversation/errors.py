@@ -4,6 +4,7 @@ ConversationError
 ├── FlowError             the author's: a call script that does not load (names file, line and fix)
 ├── PromptError           the author's: a recorded prompt that cannot be played
 ├── IllegalTransition     our own misuse: a call session was told something its state does not allow
+├── CannotResume          a call that another process held cannot be taken up where it was
 ├── RecordError           the other side: the call's record could not be written
 └── EngineError           the other side: a speech or language engine
     ├── EngineMissing     not installed, or its model is not there; the message says how to get it
@@ -37,6 +38,12 @@ class IllegalTransition(ConversationError):
     """A call session was moved between two states that do not follow each other."""
 
     code = "illegal_transition"
+
+
+class CannotResume(ConversationError):
+    """What was kept of a call is unreadable, or fits its flow no more; the message says which."""
+
+    code = "cannot_resume"
 
 
 class RecordError(ConversationError):

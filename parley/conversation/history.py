@@ -20,10 +20,17 @@ class Exchange:
 class History:
     """Finished turns, and the one that goes on."""
 
-    def __init__(self) -> None:
+    def __init__(self, interrupted: BegunTurn | None = None) -> None:
+        """interrupted: the turn that another process has begun; numbers go on from it."""
         self.turns: list[Turn] = []
         """Finished, in order."""
-        self._open: BegunTurn | None = None
+        self._open = interrupted
+        self._first_number = 0 if interrupted is None else interrupted.turn.number
+
+    @property
+    def open_turn(self) -> Turn | None:
+        """The turn that goes on, as it began."""
+        return None if self._open is None else self._open.turn
 
     @property
     def exchanges(self) -> list[Exchange]:
@@ -40,7 +47,8 @@ class History:
 
         node: the one that waits now, for a turn that no node was waiting for (the greeting).
         """
-        turn = replace(begun.turn, number=len(self.turns), node=begun.turn.node or node, agent_text=agent_text)
+        number = self._first_number + len(self.turns)
+        turn = replace(begun.turn, number=number, node=begun.turn.node or node, agent_text=agent_text)
         self._open = replace(begun, turn=turn)
 
     def end(self, agent_heard: str, speech_ready: int | None, first_sound: int | None) -> Turn | None:

@@ -9,11 +9,13 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 from parley.conversation.errors import RecordError
 from parley.conversation.ports import CallLog
 from parley.conversation.record import CallEnd, CallNote, CallStart, Turn
+from parley.conversation.resume_point import ResumePoint
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +30,11 @@ class Journal:
     wait: a session that is never closed leaves nothing behind once they are committed.
     """
 
-    def __init__(self, log: CallLog, call_id: str) -> None:
-        """log: where the facts go."""
+    def __init__(self, log: CallLog, call_id: str, zero_ms: int = 0) -> None:
+        """log: where the facts go.   zero_ms: from the offer of the call to the zero of its session clock."""
         self._log = log
         self._call_id = call_id
+        self._zero_ms = zero_ms
         self._facts: deque[Callable[[], Awaitable[None]]] = deque()
         self._writer: asyncio.Task[None] | None = None
         self._closed = False
@@ -40,17 +43,18 @@ class Journal:
         """Record an offered call."""
         self._add(partial(self._log.call_started, start))
 
-    def call_answered(self, at_ms: int) -> None:
-        """Record the answer."""
-        self._add(partial(self._log.call_answered, self._call_id, at_ms))
+    def call_answered(self, at_ms: int, point: ResumePoint | None = None) -> None:
+        """Record the answer. at_ms: after the offer.   point: where the call can be taken up."""
+        self._add(partial(self._log.call_answered, self._call_id, at_ms, self._placed(point)))
 
-    def turn_ended(self, turn: Turn) -> None:
-        """Record an exchange."""
-        self._add(partial(self._log.turn_ended, self._call_id, turn))
+    def turn_ended(self, turn: Turn, point: ResumePoint | None = None) -> None:
+        """Record an exchange, and where the call can be taken up after it."""
+        self._add(partial(self._log.turn_ended, self._call_id, self._timed(turn), self._placed(point)))
 
     def noted(self, note: CallNote) -> None:
         """Record something else."""
-        self._add(partial(self._log.noted, self._call_id, note))
+        timed = replace(note, at_ms=note.at_ms + self._zero_ms)
+        self._add(partial(self._log.noted, self._call_id, timed))
 
     async def flush(self, within_s: float) -> bool:
         """Wait until everything recorded so far is committed, or known not to be; False when it takes longer.
@@ -86,6 +90,12 @@ class Journal:
         """Break off writing. Facts that are not committed wait for `close()`, the one being committed among them."""
         if self._writer is not None:
             self._writer.cancel()
+
+    def _timed(self, turn: Turn) -> Turn:
+        return replace(turn, at_ms=turn.at_ms + self._zero_ms)
+
+    def _placed(self, point: ResumePoint | None) -> ResumePoint | None:
+        return None if point is None else replace(point, turn=self._timed(point.turn))
 
     @property
     def _writing(self) -> bool:

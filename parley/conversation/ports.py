@@ -27,7 +27,9 @@ from media_core.events import (
 from parley.conversation.record import CallEnd, CallNote, CallStart, Turn
 
 if TYPE_CHECKING:  # the flow package imports these ports: only the words of its seam are needed here
+    from parley.conversation.flow.run_state import RunState
     from parley.conversation.flow.step import FlowResult, Heard, Step
+    from parley.conversation.resume_point import ResumePoint
 
 __all__ = [
     "AlarmReached",
@@ -271,8 +273,13 @@ class Script(Protocol):
         """What the run has gathered so far."""
         ...
 
+    @property
+    def state(self) -> RunState | None:
+        """What another run needs to ask again what this one is asking; None when it asks nothing."""
+        ...
+
     def start(self) -> Step:
-        """Begin. Called once, before anything else."""
+        """Begin, or go on where another run was. Called once, before anything else."""
         ...
 
     def hear(self, heard: Heard) -> Step:
@@ -306,12 +313,12 @@ class CallLog(Protocol):
         """Record an offered call."""
         ...
 
-    async def call_answered(self, call_id: str, at_ms: int) -> None:
-        """Record that the call was answered, `at_ms` after it was offered."""
+    async def call_answered(self, call_id: str, at_ms: int, point: ResumePoint | None = None) -> None:
+        """Record that the call was answered, `at_ms` after it was offered, and where it can be taken up."""
         ...
 
-    async def turn_ended(self, call_id: str, turn: Turn) -> None:
-        """Record one exchange."""
+    async def turn_ended(self, call_id: str, turn: Turn, point: ResumePoint | None = None) -> None:
+        """Record one exchange and, in the same commit, where the call can be taken up from now on (None: nowhere)."""
         ...
 
     async def noted(self, call_id: str, note: CallNote) -> None:

@@ -44,6 +44,8 @@ class CallStart:
     dnis: str
     started_at: float
     """Seconds since the epoch, UTC."""
+    node: str = ""
+    """The Parley node that serves it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class CallNote:
     """Something that happened besides turns."""
 
     kind: str
-    """Stable name: `silence`, `engine_failed`, `transfer_started`, …"""
+    """Stable name: `silence`, `engine_failed`, `resumed`, …"""
     at_ms: int
     details: Mapping[str, str] = field(default_factory=dict)
 
@@ -119,4 +121,4 @@ class CallEnd:
     """Q.850 value."""
     slots: Mapping[str, str] = field(default_factory=dict)
     recording: str = ""
-    """Path of the stereo WAV; empty when not recorded."""
+    """Paths of the stereo WAVs, one a line (a call that was resumed has several); empty when not recorded."""

@@ -29,7 +29,8 @@ from parley.conversation.happenings import Answered, DrainAsked, HungUp, Inbox
 from parley.conversation.history import Exchange
 from parley.conversation.journal import Journal
 from parley.conversation.ports import CallAudio, CallLog, Clock, DigitHeard, PeerGone, Script
-from parley.conversation.record import CallEnd, CallStart, EndReason
+from parley.conversation.record import CallEnd, CallNote, CallStart, EndReason
+from parley.conversation.resume_point import Resumption
 from parley.conversation.settings import DialogueSettings, Engines
 
 logger = logging.getLogger(__name__)
@@ -80,17 +81,20 @@ class CallSession:
         log: CallLog,
         clock: Clock,
         settings: DialogueSettings | None = None,
+        resumption: Resumption | None = None,
     ) -> None:
-        """Make the session of a call that is being offered now.
+        """Make the session of a call that is being offered now, or is taken up now.
 
         clock: tells how long after the offer things happened, and the time of the end.
+        resumption: of a call that another process has begun; its leg is answered, its record begun.
         """
         self._start = start
         self._script = script
         self._engines = engines
         self._clock = clock
         self._settings = settings or DialogueSettings()
-        self._journal = Journal(log, start.call_id)
+        self._resumption = resumption
+        self._journal = Journal(log, start.call_id, 0 if resumption is None else resumption.passed_ms)
         self._offered_at = clock.monotonic()
         self._state = SessionState.OFFERED
         self._inbox = Inbox()
@@ -115,14 +119,16 @@ class CallSession:
         await self._prepared.wait()
 
     def answered(self) -> None:
-        """The PBX has answered: the greeting plays from now on.
+        """The PBX has answered (a call that is taken up: its audio is connected): the agent speaks from now on.
 
         Does nothing when the conversation ended just before. Raises IllegalTransition when told twice.
         """
         if self._state in (SessionState.HANDING_OVER, SessionState.ENDED):
             return
         self._enter(SessionState.ANSWERED)
-        self._journal.call_answered(round((self._clock.monotonic() - self._offered_at) * 1000))
+        if self._resumption is None:
+            point = None if self._dialogue is None else self._dialogue.resume_point
+            self._journal.call_answered(round((self._clock.monotonic() - self._offered_at) * 1000), point)
         self._inbox.post(Answered())
 
     def caller_hung_up(self, cause: HangupCause) -> None:
@@ -149,7 +155,7 @@ class CallSession:
         Cancelling: everything is released, the last turn is lost; `close()` commits the others.
         """
         self._audio = audio
-        self._journal.call_started(self._start)
+        self._begin_record()
         try:
             async with asyncio.TaskGroup() as tasks:
                 end = await self._converse(audio, tasks)
@@ -185,7 +191,7 @@ class CallSession:
             return
         self._enter(SessionState.ENDED)
         if self._audio is None:
-            self._journal.call_started(self._start)
+            self._begin_record()
         self._inbox.post(DrainAsked())
         result = end.result
         outcome = CallEnd(
@@ -213,6 +219,7 @@ class CallSession:
             inbox=self._inbox,
             tasks=tasks,
             settings=self._settings,
+            resumption=self._resumption,
         )
         helpers = [
             tasks.create_task(self._follow(dialogue)),
@@ -225,6 +232,12 @@ class CallSession:
             dialogue.close()
             for helper in helpers:
                 helper.cancel()
+
+    def _begin_record(self) -> None:
+        if self._resumption is None:
+            self._journal.call_started(self._start)
+        else:
+            self._journal.noted(CallNote("resumed", at_ms=0, details={"node": self._resumption.turn.node}))
 
     async def _follow(self, dialogue: Dialogue) -> None:
         """Tell how far the dialogue has come."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from parley.conversation.caller_turn import CallerTurn
 from parley.conversation.keypad import KeyEntry
@@ -31,6 +31,11 @@ class BegunTurn:
 def greeting(rate_hz: int) -> BegunTurn:
     """Begin turn 0; its timeline begins with the answer."""
     return BegunTurn(Turn(number=0, node="", at_ms=0), TurnTimeline(rate_hz))
+
+
+def interrupted_turn(turn: Turn, passed_ms: int, rate_hz: int) -> BegunTurn:
+    """Return a turn that another process has begun, `passed_ms` before the session clock's zero counted."""
+    return BegunTurn(replace(turn, at_ms=turn.at_ms - passed_ms), TurnTimeline(rate_hz))
 
 
 def spoken_turn(spoken: CallerTurn, node: str, interruption: Interruption | None, now: int, rate_hz: int) -> BegunTurn:

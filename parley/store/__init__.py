@@ -12,7 +12,7 @@ from parley.store.errors import (
     StoreUnavailable,
     UnknownCall,
 )
-from parley.store.records import CallOverview, CallRecord
+from parley.store.records import CallOverview, CallRecord, InterruptedCall
 
 __all__ = [
     "AmbiguousCall",
@@ -20,6 +20,7 @@ __all__ = [
     "CallOverview",
     "CallRecord",
     "Database",
+    "InterruptedCall",
     "RecordConflict",
     "SchemaTooNew",
     "SqlCallLog",

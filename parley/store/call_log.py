@@ -6,14 +6,18 @@ import logging
 from collections.abc import Collection
 from datetime import UTC, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload
 
+from parley.conversation.errors import CannotResume
 from parley.conversation.record import CallEnd, CallNote, CallStart, EndReason, Turn
+from parley.conversation.resume_point import ResumePoint, from_json, to_json
 from parley.store.database import Database
 from parley.store.errors import UnknownCall
-from parley.store.mapping import row_of_outcome, row_of_start, row_of_turn
-from parley.store.models import CallRow, LegRow, NoteRow, TurnRow
+from parley.store.mapping import row_of_outcome, row_of_start, row_of_turn, start_of_row
+from parley.store.models import CallRow, LegRow, NoteRow, ResumePointRow, TurnRow
+from parley.store.records import InterruptedCall
 
 logger = logging.getLogger(__name__)
 
@@ -35,17 +39,19 @@ class SqlCallLog:
         async with self._database.writing() as session:
             session.add(row_of_start(start))
 
-    async def call_answered(self, call_id: str, at_ms: int) -> None:
-        """Record that the call was answered, `at_ms` after it was offered."""
+    async def call_answered(self, call_id: str, at_ms: int, point: ResumePoint | None = None) -> None:
+        """Record that the call was answered, `at_ms` after it was offered, and where it can be taken up."""
         async with self._database.writing() as session:
             row = await _open_call(session, call_id)
             row.answered_ms = at_ms
+            await _keep_point(session, row, point)
 
-    async def turn_ended(self, call_id: str, turn: Turn) -> None:
-        """Record one exchange. RecordConflict when the call has a turn of this number."""
+    async def turn_ended(self, call_id: str, turn: Turn, point: ResumePoint | None = None) -> None:
+        """Record one exchange, and where the call can be taken up; RecordConflict when it has a turn of this number."""
         async with self._database.writing() as session:
             row = await _open_call(session, call_id)
             session.add(row_of_turn(row.id, turn))
+            await _keep_point(session, row, point)
 
     async def noted(self, call_id: str, note: CallNote) -> None:
         """Record something else that happened."""
@@ -66,15 +72,30 @@ class SqlCallLog:
                 raise UnknownCall(f"no call has the id {call_id!r}")
             session.add(_note_row(row, note))
 
-    async def close_abandoned(self, found_at: float, alive: Collection[str] = ()) -> list[str]:
-        """Close the calls that a killed process left open, and return their ids, oldest first.
+    async def interrupted(self, node: str) -> list[InterruptedCall]:
+        """Return the calls that a killed process of this node left open, oldest first.
+
+        Ask at start, where this process is the only one of its node that records in this database.
+        """
+        async with self._database.reading() as session:
+            query = select(CallRow).where(_left_open(node)).order_by(CallRow.started_at, CallRow.id)
+            rows = list(await session.scalars(query.options(selectinload(CallRow.legs))))
+            ids = [row.id for row in rows]
+            points = await session.scalars(select(ResumePointRow).where(ResumePointRow.call.in_(ids)))
+            kept = {point.call: point.state for point in points}
+            counting = select(NoteRow.call, func.count()).where(NoteRow.call.in_(ids), NoteRow.kind == "resumed")
+            resumed = {call: count for call, count in await session.execute(counting.group_by(NoteRow.call))}
+        return [InterruptedCall(start_of_row(row), _point(kept.get(row.id)), resumed.get(row.id, 0)) for row in rows]
+
+    async def close_abandoned(self, found_at: float, node: str, alive: Collection[str] = ()) -> list[str]:
+        """Close the calls that a killed process of this node left open, and return their ids, oldest first.
 
         They end as `failed`, at the last moment that was recorded of them, with a note `interrupted`. Call this
-        at start, where this process is the only one that records in this database.
+        at start, where this process is the only one of its node that records in this database.
         found_at: now, seconds since the epoch.   alive: ids of calls that are to stay open.
         """
         async with self._database.writing() as session:
-            query = select(CallRow).where(CallRow.ended_at.is_(None)).order_by(CallRow.started_at, CallRow.id)
+            query = select(CallRow).where(_left_open(node)).order_by(CallRow.started_at, CallRow.id)
             rows = [row for row in await session.scalars(query) if row.call_id not in alive]
             for row in rows:
                 last_ms = await _last_ms(session, row)
@@ -85,6 +106,29 @@ class SqlCallLog:
         if rows:
             logger.warning("closed calls that a killed process left open", extra={"calls": len(rows)})
         return [row.call_id for row in rows]
+
+
+def _left_open(node: str) -> ColumnElement[bool]:
+    """Hold for the open calls of a node, and for those that were recorded before nodes had names."""
+    return CallRow.ended_at.is_(None) & CallRow.node.in_((node, ""))
+
+
+def _point(state: str | None) -> ResumePoint | None:
+    """Read what was kept of a call; None where that is nothing, or unreadable."""
+    if state is None:
+        return None
+    try:
+        return from_json(state)
+    except CannotResume as err:
+        logger.warning("an interrupted call cannot be taken up", extra={"problem": str(err)})
+        return None
+
+
+async def _keep_point(session: AsyncSession, row: CallRow, point: ResumePoint | None) -> None:
+    if point is None:
+        await session.execute(delete(ResumePointRow).where(ResumePointRow.call == row.id))
+    else:
+        await session.merge(ResumePointRow(call=row.id, state=to_json(point)))
 
 
 async def _open_call(session: AsyncSession, call_id: str) -> CallRow:
@@ -103,6 +147,7 @@ async def _close(session: AsyncSession, row: CallRow, end: CallEnd) -> None:
     row.ended_at = end.ended_at
     row.reason = end.reason.value
     session.add(row_of_outcome(row.id, end))
+    await _keep_point(session, row, None)
     for leg in await session.scalars(select(LegRow).where(LegRow.call == row.id)):
         leg.hangup_cause = end.hangup_cause
 

@@ -25,10 +25,10 @@ from sqlalchemy.exc import ArgumentError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
-from parley.store import migrations
 from parley.store.errors import StoreError
 from parley.store.failures import translated
 from parley.store.models import WriteProbeRow
+from parley.store.revision import NEWEST, current_revision
 
 logger = logging.getLogger(__name__)
 
@@ -116,14 +116,16 @@ class Database:
         """Upgrade when behind. A database that is up to date is only read: looking at it needs no write lock."""
         async with self.reading() as session:
             connection = await session.connection()
-            revision = await connection.run_sync(migrations.current_revision)
+            revision = await connection.run_sync(current_revision)
+        if revision == NEWEST:
+            return
+        from parley.store import migrations  # noqa: PLC0415 (a start in mid-call cannot wait for Alembic)
+
         migrations.check_known(revision, self.place)
-        newest = migrations.newest_revision()
-        if revision != newest:
-            logger.info("upgrading the database", extra={"place": self.place, "from": revision, "to": newest})
-            async with self.writing() as session:
-                connection = await session.connection()
-                await connection.run_sync(migrations.upgrade)
+        logger.info("upgrading the database", extra={"place": self.place, "from": revision, "to": NEWEST})
+        async with self.writing() as session:
+            connection = await session.connection()
+            await connection.run_sync(migrations.upgrade)
 
 
 def _prepare_file(file: Path) -> None:

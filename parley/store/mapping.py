@@ -19,6 +19,7 @@ def row_of_start(start: CallStart) -> CallRow:
         agent=start.agent,
         flow=start.flow,
         language=start.language,
+        node=start.node,
         started_at=start.started_at,
         legs=[leg],
     )
@@ -37,6 +38,7 @@ def start_of_row(row: CallRow) -> CallStart:
         ani=leg.ani,
         dnis=leg.dnis,
         started_at=row.started_at,
+        node=row.node,
     )
 
 

@@ -1,4 +1,4 @@
-"""The tables: call, leg, turn, note, outcome.
+"""The tables: call, leg, turn, note, outcome; and resume_point, for calls that go on.
 
 One row of `call` is one visit of a call to Parley. The dialplan may send the same call to us again (queue full,
 back to the agent): that is a second row with the same call_id, of which at most one is open at a time.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from parley.store.columns import ForeignText, ForeignTexts, UtcTime
@@ -42,6 +42,8 @@ class CallRow(Row):
     agent: Mapped[str]
     flow: Mapped[str]
     language: Mapped[str]
+    node: Mapped[str] = mapped_column(server_default=text("''"))
+    """The Parley node that serves it; empty for calls recorded before nodes had names."""
     started_at: Mapped[float] = mapped_column(UtcTime, index=True)
     answered_ms: Mapped[int | None]
     """After it was offered."""
@@ -128,6 +130,16 @@ class OutcomeRow(Row):
     transferred_to: Mapped[str]
     slots: Mapped[Mapping[str, str]] = mapped_column(ForeignTexts)
     recording: Mapped[str]
+
+
+class ResumePointRow(Row):
+    """Where a call that goes on can be taken up by another process; gone when the call has ended."""
+
+    __tablename__ = "resume_point"
+
+    call: Mapped[int] = mapped_column(ForeignKey("call.id"), primary_key=True, autoincrement=False)
+    state: Mapped[str]
+    """JSON, as `parley.conversation.resume_point` writes it."""
 
 
 class WriteProbeRow(Row):

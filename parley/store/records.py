@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from parley.conversation.record import CallEnd, CallNote, CallStart, Turn
+from parley.conversation.resume_point import ResumePoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +33,14 @@ class CallRecord:
     """In order of their numbers."""
     notes: tuple[CallNote, ...]
     """In the order in which they were recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptedCall:
+    """A call whose record is open although no process of its node can have it any more."""
+
+    start: CallStart
+    point: ResumePoint | None
+    """Where it can be taken up; None where it cannot."""
+    resumed: int
+    """How often it was taken up before."""

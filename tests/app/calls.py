@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +11,13 @@ from pathlib import Path
 from parley.app.call_runner import Services
 from parley.app.clock import SystemClock
 from parley.app.metrics import Metrics
+from parley.app.resume import claim_calls, prepare
 from parley.app.settings import Settings, load_settings
 from parley.app.switchboard import Switchboard
 from parley.app.whispers import Whispers
 from parley.call_control import LegId
 from parley.conversation.flow.loader import load_flow
+from parley.store import InterruptedCall
 from tests.fakes.call_control import FakeCallControl, LegRecord
 from tests.fakes.call_log import FakeCallLog
 from tests.fakes.recognizer import FakeRecognizer
@@ -55,30 +57,44 @@ class FakeNode:
 
 @asynccontextmanager
 async def running_node(
-    folder: Path, flow: str, extra_settings: str = "", log: FakeCallLog | None = None
+    folder: Path,
+    flow: str,
+    extra_settings: str = "",
+    log: FakeCallLog | None = None,
+    control: FakeCallControl | None = None,
+    interrupted: Sequence[InterruptedCall] = (),
+    is_open: bool = True,
 ) -> AsyncIterator[FakeNode]:
-    """Run a switchboard with one agent `reception` whose call script is `flow`."""
+    """Run a switchboard with one agent `reception` whose call script is `flow`.
+
+    interrupted: calls that a dead process has left; those whose legs `control` has are taken up.
+    """
     log = log or FakeCallLog()
+    control = control or FakeCallControl()
     (folder / "flow.yaml").write_text(flow, encoding="utf-8")
     (folder / "parley.toml").write_text(
         extra_settings + '\n[agents.reception]\nflow = "flow.yaml"\nfallback_queue = "support"\n', encoding="utf-8"
     )
     settings = load_settings(folder / "parley.toml")
-    control, synthesizer = FakeCallControl(), FakeSynthesizer(ms_per_word=20)
+    synthesizer = FakeSynthesizer(ms_per_word=20)
+    flows = {"reception": load_flow(folder / "flow.yaml")}
+    resumed = prepare(await claim_calls(control, interrupted), settings, flows)
     switchboard = Switchboard(
         Services(
             settings=settings,
             control=control,
             recognizer=FakeRecognizer(),
             synthesizer=synthesizer,
-            flows={"reception": load_flow(folder / "flow.yaml")},
+            flows=flows,
             log=log,
             metrics=Metrics(),
             clock=SystemClock(),
             whispers=Whispers(settings.whispers_dir, synthesizer),
         )
     )
-    serving = asyncio.create_task(switchboard.run())
+    if is_open:
+        switchboard.open()
+    serving = asyncio.create_task(switchboard.run(resumed))
     try:
         yield FakeNode(control, switchboard, log, synthesizer, settings)
     finally:

@@ -20,6 +20,7 @@ from parley.call_control import (
     LegLeft,
     LegOffered,
     OriginateRequest,
+    PbxConnected,
     PbxRefused,
     PbxUnavailable,
     RtpPeer,
@@ -28,7 +29,7 @@ from parley.call_control import (
     WebSocketPeer,
     WebSocketTarget,
 )
-from tests.ari_app.ari_server import AriServer
+from tests.ari_app.ari_server import AriServer, channel
 from tests.ari_app.conftest import Connect, asked
 from tests.contract.benches import EventLog, PeerNote, deaf, until
 
@@ -399,6 +400,44 @@ async def test_leg_that_comes_back_from_the_dialplan_is_timed_again(ari: AriServ
     await ari.offer(LEG)
     assert await asked(ari, "POST /channels/1.1/variable", count=3)
     assert [request.body["value"] for request in ari.asked("POST /channels/1.1/variable")] == ["60", "0", "60"]
+
+
+async def test_leg_of_an_earlier_process_is_timed_when_it_is_claimed_and_not_before(
+    ari: AriServer, connect: Connect
+) -> None:
+    ari.channels[LEG] = channel(LEG, "Up")
+    ari.subscribed.add(LEG)
+    control = connect(dead_man_s=60)
+    await control.start()
+    assert [leg.id for leg in await control.legs()] == [LEG]
+    assert ari.asked("POST /channels/1.1/variable") == []
+    await control.claim(LEG)
+    assert [request.body["value"] for request in ari.asked("POST /channels/1.1/variable")] == ["60"]
+
+
+async def test_legs_that_an_earlier_process_was_calling_are_hung_up_those_of_other_nodes_are_not(
+    ari: AriServer, connect: Connect
+) -> None:
+    ringing, talking, theirs = "parley-leg.parley.01", "parley-leg.parley.02", "parley-leg.parley-b.03"
+    ari.channels |= {ringing: channel(ringing, "Down"), talking: channel(talking, "Up"), theirs: channel(theirs, "Up")}
+    ari.subscribed |= {ringing, talking}
+    await connect().start()
+    assert await asked(ari, "DELETE /channels/parley-leg.*", count=2)
+    assert [str(request) for request in ari.asked("DELETE .*")] == [
+        f"DELETE /channels/{ringing}",
+        f"DELETE /channels/{talking}",
+    ]
+
+
+async def test_attempt_of_our_own_survives_a_reconnect(ari: AriServer, control: AriCallControl, log: EventLog) -> None:
+    leg_id = await control.originate(OriginateRequest("PJSIP/agent1"))
+    ari.channels[leg_id] = channel(leg_id, "Down")
+    ari.subscribed.add(leg_id)
+    await log.next(PbxConnected)
+    await ari.sockets[-1].close()
+    await log.next(PbxConnected)
+    await control.hangup(leg_id)
+    assert [str(request) for request in ari.asked("DELETE .*")] == [f"DELETE /channels/{leg_id}"]
 
 
 async def test_commands_before_start_and_after_close_are_refused(connect: Connect) -> None:

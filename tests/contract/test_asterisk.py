@@ -344,6 +344,40 @@ async def test_call_falls_back_to_extension_t_when_the_process_stops_working(
     assert await hears(call.heard, LOW_HZ)
 
 
+async def test_next_process_that_claims_a_leg_keeps_it_from_extension_t(
+    asterisk: Asterisk, bench: AsteriskBench
+) -> None:
+    await bench.control.aclose()
+    async with connected(asterisk, dead_man_s=1.5) as control, listening(control) as log:
+        call = bench.caller.dial("930")
+        leg_id = (await log.next(LegOffered)).leg.id
+        await control.answer(leg_id)
+        await call.wait_answered()
+    async with connected(asterisk, dead_man_s=1.5) as control:
+        await control.claim(leg_id)
+        await asyncio.sleep(2)
+        assert [leg.id for leg in await control.legs()] == [leg_id]
+    assert await _fell_back(bench, leg_id)
+
+
+async def test_next_process_hangs_up_whom_the_first_was_calling(asterisk: Asterisk, bench: AsteriskBench) -> None:
+    async with connected(asterisk, "parley-b") as neighbour:
+        await bench.control.originate(OriginateRequest(bench.destination))
+        theirs = await neighbour.originate(OriginateRequest(bench.destination))
+        await bench.called_party()
+        await bench.control.aclose()
+        async with connected(asterisk) as second:
+            assert await until(lambda: _only(bench, theirs))
+            assert await second.legs() == []
+        await neighbour.hangup(theirs)
+        assert await bench.nothing_is_left()
+
+
+async def _only(bench: AsteriskBench, leg_id: LegId) -> bool:
+    """Tell whether of the legs that any node originates this one alone is left."""
+    return [channel for channel in await bench.channel_ids() if channel.startswith("parley-leg.")] == [leg_id]
+
+
 async def test_call_that_cannot_be_handed_over_falls_back_to_extension_t_while_others_go_on(
     asterisk: Asterisk, bench: AsteriskBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -156,6 +156,7 @@ class CallControlContract:
 
     async def _expect_gone(self, control: CallControl, leg_id: LegId) -> None:
         for command in (
+            control.claim(leg_id),
             control.ring(leg_id),
             control.answer(leg_id),
             control.attach_audio(leg_id, NOWHERE, deaf),

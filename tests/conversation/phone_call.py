@@ -10,6 +10,7 @@ from parley.call_control import HangupCause
 from parley.conversation.flow.step import AnswerKind, HangUp, KeyPlan, Line, Listen, Next, Step, Transfer
 from parley.conversation.ports import Script, Synthesizer
 from parley.conversation.record import CallStart
+from parley.conversation.resume_point import Resumption
 from parley.conversation.session import CallSession, SessionEnd
 from parley.conversation.settings import DialogueSettings, Engines
 from tests.fakes.call_audio import FakeCallAudio, settle
@@ -68,8 +69,9 @@ class PhoneCall:
         settings: DialogueSettings | None,
         clock: FakeClock,
         script: Script | None,
+        resumption: Resumption | None,
     ) -> None:
-        """Offer the call."""
+        """Offer the call, or let it be taken up."""
         self.clock = clock
         self.audio = FakeCallAudio(each_frame=clock.wind, hangover_ms=140)
         self.recognizer = FakeRecognizer(*hears, clock=clock)
@@ -80,7 +82,13 @@ class PhoneCall:
         engines = Engines(
             self.recognizer, synthesizer or self.synthesizer, fallback_synthesizer=fallback, fillers=fillers
         )
-        self.session = CallSession(START, script or self.script, engines, log=self.log, clock=clock, settings=settings)
+        self.session = CallSession(
+            *(START, script or self.script, engines),
+            log=self.log,
+            clock=clock,
+            settings=settings,
+            resumption=resumption,
+        )
         self.running = asyncio.create_task(self.session.run(self.audio))
 
     @property
@@ -148,6 +156,7 @@ async def offering(
     settings: DialogueSettings | None = None,
     clock: FakeClock | None = None,
     script: Script | None = None,
+    resumption: Resumption | None = None,
 ) -> AsyncGenerator[PhoneCall]:
     """Offer a call; at the end it is hung up if it is not over, and nothing of it may be left running."""
     call = PhoneCall(
@@ -160,6 +169,7 @@ async def offering(
         settings=settings,
         clock=clock or FakeClock(),
         script=script,
+        resumption=resumption,
     )
     try:
         await settle()

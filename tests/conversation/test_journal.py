@@ -6,6 +6,7 @@ import pytest
 
 from parley.conversation.journal import QUEUE_SIZE, Journal
 from parley.conversation.record import CallEnd, CallNote, EndReason
+from parley.conversation.resume_point import ResumePoint
 from tests.fakes.call_audio import settle
 from tests.fakes.call_log import FakeCallLog
 from tests.fakes.clock import FakeClock
@@ -120,7 +121,7 @@ async def test_fact_whose_commit_was_broken_off_keeps_its_place() -> None:
 class FaultyCallLog(FakeCallLog):
     """A call log with a fault of ours in it."""
 
-    async def call_answered(self, call_id: str, at_ms: int) -> None:
+    async def call_answered(self, call_id: str, at_ms: int, point: ResumePoint | None = None) -> None:
         """Fail as no call log may."""
         raise ZeroDivisionError
 

@@ -54,6 +54,8 @@ class LegRecord:
     """What was done to one leg, and what became of it; outlives the leg."""
 
     leg: Leg
+    claimed: bool = False
+    """Claimed on purpose, for a leg that an earlier process left."""
     ringing: bool = False
     answered_by_us: bool = False
     audio: AudioTarget | None = None
@@ -102,8 +104,9 @@ class FakeCallControl:
         dnis: str = "100",
         variables: Mapping[str, str] | None = None,
         already_answered: bool = False,
+        left_behind: bool = False,
     ) -> Leg:
-        """Offer an inbound leg, with what the dialplan passed on."""
+        """Offer an inbound leg, with what the dialplan passed on; left_behind: it was offered to another process."""
         identity = LegId(leg_id or self._fresh_id("in"))
         leg = Leg(
             id=identity,
@@ -117,7 +120,8 @@ class FakeCallControl:
             variables=dict(variables or {}),
         )
         self.records[identity] = LegRecord(leg)
-        self._tell(LegOffered(leg))
+        if not left_behind:
+            self._tell(LegOffered(leg))
         return leg
 
     def caller_hangs_up(self, leg_id: LegId, cause: HangupCause = HangupCause.NORMAL_CLEARING) -> None:
@@ -186,6 +190,10 @@ class FakeCallControl:
         """Return the legs that have neither ended nor left."""
         self._check("legs")
         return [record.leg for record in self.records.values() if not record.gone]
+
+    async def claim(self, leg_id: LegId) -> None:
+        """Note that somebody takes care of the leg."""
+        self._asked("claim", leg_id).claimed = True
 
     async def originate(self, request: OriginateRequest) -> LegId:
         """Start an outbound leg; `callee_rings` and `callee_answers` play its far end."""

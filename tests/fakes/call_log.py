@@ -5,6 +5,7 @@ from __future__ import annotations
 from parley.conversation.errors import RecordError
 from parley.conversation.ports import CallLog
 from parley.conversation.record import CallEnd, CallNote, CallStart, Turn
+from parley.conversation.resume_point import ResumePoint
 from tests.fakes.clock import FakeClock
 
 Fact = CallStart | int | Turn | CallNote | CallEnd
@@ -21,6 +22,8 @@ class FakeCallLog(CallLog):
         self.fails = fails
         self.facts: list[Fact] = []
         """Everything committed, in order."""
+        self.points: list[ResumePoint | None] = []
+        """Where the call could be taken up, after the answer and after each turn."""
 
     @property
     def turns(self) -> list[Turn]:
@@ -41,13 +44,15 @@ class FakeCallLog(CallLog):
         """Record an offered call."""
         await self._commit(start)
 
-    async def call_answered(self, call_id: str, at_ms: int) -> None:
+    async def call_answered(self, call_id: str, at_ms: int, point: ResumePoint | None = None) -> None:
         """Record the answer."""
         await self._commit(at_ms)
+        self.points.append(point)
 
-    async def turn_ended(self, call_id: str, turn: Turn) -> None:
+    async def turn_ended(self, call_id: str, turn: Turn, point: ResumePoint | None = None) -> None:
         """Record one exchange."""
         await self._commit(turn)
+        self.points.append(point)
 
     async def noted(self, call_id: str, note: CallNote) -> None:
         """Record something else."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from parley.conversation.flow.run_state import RunState
 from parley.conversation.flow.step import FlowResult, Heard, Step
 from parley.conversation.ports import Script
 
@@ -15,11 +16,17 @@ class FakeScript(Script):
         self._result = result or FlowResult(outcome="booked", intent="appointment", slots={"day": "tuesday"})
         self.told: list[Heard | str] = []
         """What the caller did: Heard, keys, `silence`, `ask_again` or `offer_keys`."""
+        self.kept: RunState | None = None
 
     @property
     def result(self) -> FlowResult:
         """What the run has gathered."""
         return self._result
+
+    @property
+    def state(self) -> RunState | None:
+        """Where the run is; None unless the test has set it."""
+        return self.kept
 
     def start(self) -> Step:
         """Begin."""

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+from parley.conversation.flow.run_state import RunState
 from parley.conversation.record import CallEnd, CallNote, CallStart, EndReason, Turn, TurnTimings
+from parley.conversation.resume_point import ResumePoint
 
+NODE = "parley"
 START = CallStart(
     call_id="1763791200.12",
     leg_id="1763791200.12",
@@ -14,6 +17,7 @@ START = CallStart(
     ani="+15551234567",
     dnis="100",
     started_at=1763791200.25,
+    node=NODE,
 )
 
 GREETING = Turn(number=0, node="greet", at_ms=140, agent_text="Welcome.", agent_heard="Welcome.")
@@ -34,6 +38,25 @@ TURN = Turn(
     ),
 )
 
+POINT = ResumePoint(
+    RunState(
+        flow="appointment",
+        fingerprint="0123456789abcdef",
+        language="en",
+        today="2025-11-22",
+        node="ask_member",
+        facts={"ani": "caf\udce9", "queue": "support"},
+        slots={"day": "2025-11-25", "name": "José"},
+        volunteered={"time": "09:00"},
+        correctable=("day", "name"),
+        confirming=True,
+        confirmed_slot="member",
+        confirmed_value="471508",
+        failures=1,
+    ),
+    Turn(number=2, node="ask_member", at_ms=8400, caller_text="four seven", confidence=0.5, agent_text="I have 4 7."),
+)
+
 NOTE = CallNote(kind="engine_failed", at_ms=2900, details={"stage": "recognizer", "code": "engine_timeout"})
 
 END = CallEnd(
@@ -49,6 +72,6 @@ END = CallEnd(
 )
 
 
-def start(call_id: str, started_at: float = START.started_at, agent: str = START.agent) -> CallStart:
+def start(call_id: str, started_at: float = START.started_at, agent: str = START.agent, node: str = NODE) -> CallStart:
     """Return an offered call like START."""
-    return replace(START, call_id=call_id, leg_id=call_id, started_at=started_at, agent=agent)
+    return replace(START, call_id=call_id, leg_id=call_id, started_at=started_at, agent=agent, node=node)

@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select, update
 
 from parley.conversation.ports import CallLog
 from parley.conversation.record import CallNote, EndReason
-from parley.store import CallArchive, Database, RecordConflict, SqlCallLog, StoreUnavailable
+from parley.store import CallArchive, Database, InterruptedCall, RecordConflict, SqlCallLog, StoreUnavailable
+from parley.store.models import ResumePointRow
 from tests.store.call_log_contract import KeepingCallLogContract, Recorded
-from tests.store.calls import END, GREETING, START, TURN, start
+from tests.store.calls import END, GREETING, NODE, POINT, START, TURN, start
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -143,7 +145,7 @@ async def test_abandoned_calls_are_closed_as_failed_at_their_last_known_moment(
     await log.call_started(start("done"))
     await log.call_ended("done", END)
 
-    assert await log.close_abandoned(found_at=1763800000.0) == [START.call_id, "silent"]
+    assert await log.close_abandoned(found_at=1763800000.0, node=NODE) == [START.call_id, "silent"]
 
     [record] = await archive.find(START.call_id)
     assert record.end is not None
@@ -156,15 +158,75 @@ async def test_abandoned_calls_are_closed_as_failed_at_their_last_known_moment(
     assert silent.end.ended_at == silent.start.started_at
     [done] = await archive.find("done")
     assert done.end == END
-    assert await log.close_abandoned(found_at=1763800001.0) == []
+    assert await log.close_abandoned(found_at=1763800001.0, node=NODE) == []
 
 
 async def test_abandoned_calls_that_are_still_alive_stay_open(log: SqlCallLog, archive: CallArchive) -> None:
     await log.call_started(START)
-    assert await log.close_abandoned(found_at=1763800000.0, alive={START.call_id}) == []
+    assert await log.close_abandoned(found_at=1763800000.0, node=NODE, alive={START.call_id}) == []
     await log.turn_ended(START.call_id, TURN)
     [record] = await archive.find(START.call_id)
     assert record.end is None
+
+
+# --- taking calls up --------------------------------------------------------------------------------------
+
+
+async def test_interrupted_call_is_found_with_the_point_of_its_last_commit(log: SqlCallLog) -> None:
+    await log.call_started(START)
+    await log.call_answered(START.call_id, 90, POINT)
+    later = replace(POINT, turn=replace(POINT.turn, number=3))
+    await log.turn_ended(START.call_id, TURN, later)
+    assert await log.interrupted(NODE) == [InterruptedCall(START, later, resumed=0)]
+
+
+async def test_exchange_and_its_resume_point_are_committed_together_or_not_at_all(
+    log: SqlCallLog, archive: CallArchive
+) -> None:
+    await log.call_started(START)
+    await log.turn_ended(START.call_id, TURN, POINT)
+    with pytest.raises(RecordConflict):
+        await log.turn_ended(START.call_id, TURN, replace(POINT, turn=TURN))
+    assert [call.point for call in await log.interrupted(NODE)] == [POINT]
+
+
+async def test_call_that_asks_nothing_any_more_has_no_resume_point(log: SqlCallLog) -> None:
+    await log.call_started(START)
+    await log.call_answered(START.call_id, 90, POINT)
+    await log.turn_ended(START.call_id, TURN)
+    assert await log.interrupted(NODE) == [InterruptedCall(START, None, resumed=0)]
+
+
+async def test_times_that_a_call_was_taken_up_are_counted(log: SqlCallLog) -> None:
+    await log.call_started(START)
+    for at_ms in (4000, 9000):
+        await log.noted(START.call_id, CallNote("resumed", at_ms))
+    assert [call.resumed for call in await log.interrupted(NODE)] == [2]
+
+
+async def test_calls_of_another_node_are_neither_found_nor_closed(log: SqlCallLog, archive: CallArchive) -> None:
+    await log.call_started(replace(START, node="parley-b"))
+    await log.call_started(start("unnamed", node=""))
+    assert [call.start.call_id for call in await log.interrupted(NODE)] == ["unnamed"]
+    assert await log.close_abandoned(found_at=1763800000.0, node=NODE) == ["unnamed"]
+    assert [call.start.call_id for call in await log.interrupted("parley-b")] == [START.call_id]
+
+
+async def test_ended_call_keeps_nothing_of_where_it_was(database: Database, log: SqlCallLog) -> None:
+    await log.call_started(START)
+    await log.call_answered(START.call_id, 90, POINT)
+    await log.call_ended(START.call_id, END)
+    assert await log.interrupted(NODE) == []
+    async with database.reading() as session:
+        assert await session.scalar(select(func.count()).select_from(ResumePointRow)) == 0
+
+
+async def test_unreadable_resume_point_is_as_none(database: Database, log: SqlCallLog) -> None:
+    await log.call_started(START)
+    await log.call_answered(START.call_id, 90, POINT)
+    async with database.writing() as session:
+        await session.execute(update(ResumePointRow).values(state='{"script": 1}'))
+    assert [call.point for call in await log.interrupted(NODE)] == [None]
 
 
 # --- when the database cannot be written ------------------------------------------------------------------

@@ -21,7 +21,9 @@ from parley.store import (
     StoreUnavailable,
 )
 from parley.store.failures import translated
+from parley.store.migrations import newest_revision
 from parley.store.models import Row
+from parley.store.revision import NEWEST
 from tests.store.calls import START
 
 
@@ -52,6 +54,10 @@ async def test_migrations_make_exactly_the_tables_of_the_models(database: Databa
     async with database.reading() as session:
         connection = await session.connection()
         assert await connection.run_sync(differences) == []
+
+
+def test_newest_revision_is_the_last_of_the_migrations() -> None:
+    assert newest_revision() == NEWEST
 
 
 async def test_the_comparison_with_the_models_sees_a_missing_column_and_a_missing_index(database: Database) -> None:

@@ -18,9 +18,10 @@ from parley.conversation.flow.template import Variable
 class Flow:
     """A call script that has been checked. Immutable for its users; shared by all calls."""
 
-    def __init__(self, spec: schema.FlowFile, recordings: Mapping[str, Recordings]) -> None:
-        """recordings: by language, then by prompt key."""
+    def __init__(self, spec: schema.FlowFile, recordings: Mapping[str, Recordings], fingerprint: str = "") -> None:
+        """recordings: by language, then by prompt key.   fingerprint: tells one text of the flow from another."""
         self.spec = spec
+        self.fingerprint = fingerprint
         self.warnings: tuple[str, ...] = ()
         """Things worth an author's look, one line each: `file:line: what; what to do`."""
         self._editions = {code: Edition(spec, code, recordings.get(code, {})) for code in spec.languages}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def load_flow_text(text: str, file: str = FILE_NAME, prompts_folder: Path | None
         raise FlowError("\n".join(_texts(source.problems, file)))
     recordings = {language: _find_recordings(prompts_folder, language) for language in spec.languages}
     warnings += _unused(spec, source)
-    flow = Flow(spec, recordings)
+    flow = Flow(spec, recordings, hashlib.sha256(text.encode()).hexdigest()[:16])
     flow.prepare()
     flow.warnings = (*_texts(warnings, file), *_needless_recordings(flow, recordings))
     return flow

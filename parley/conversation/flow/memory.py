@@ -30,6 +30,8 @@ class Memory:
         declared = edition.flow.variables
         self._variables = {name: facts.get(name) or default for name, default in declared.items()}
         self._facts = {name: facts.get(name, "") for name in CALL_FACTS}
+        self.facts = dict(facts)
+        """As they were given."""
         self._written: set[str] = set()
         self.slots: dict[str, str] = {}
         self.reason = ""
@@ -57,9 +59,24 @@ class Memory:
             return self._context.today.isoformat()
         return self._variables.get(name) or self._facts.get(name, "")
 
+    @property
+    def written(self) -> dict[str, str]:
+        """The variables that the flow has set."""
+        return {name: self._variables[name] for name in sorted(self._written)}
+
+    def restore(self, written: Mapping[str, str], slots: Mapping[str, str], reason: str) -> None:
+        """Take over what another run has gathered; what the flow does not know (any more) is left out."""
+        for name, text in written.items():
+            if name not in self._edition.slots:
+                self.write(name, text)
+        for name, text in slots.items():
+            if name in self._edition.slots:
+                self.write(name, text)
+        self.reason = reason if f"sayings.{reason}" in self._edition.passages else ""
+
     def gathered(self) -> dict[str, str]:
         """Return slots and the variables that the flow has set."""
-        return self.slots | {name: self._variables[name] for name in sorted(self._written)}
+        return self.slots | self.written
 
     def lines(self, key: str, extra: Mapping[str, str] | None = None) -> list[Line]:
         """Return a prompt's lines. extra: values that hold for this prompt only, ready to be spoken."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from parley.conversation.errors import ConversationError
+from parley.conversation.errors import CannotResume, ConversationError
 from parley.conversation.flow import schema
 from parley.conversation.flow.asker import Asker
 from parley.conversation.flow.edition import BACK
@@ -25,6 +25,7 @@ from parley.conversation.flow.question import (
     ask_of,
     takes_zero,
 )
+from parley.conversation.flow.run_state import RunState, described, question_of
 from parley.conversation.flow.slots import Context, Saying
 from parley.conversation.flow.step import (
     AnswerKind,
@@ -77,7 +78,57 @@ class FlowRun:
         self._echoed: tuple[str, ...] = ()
         self._failures = self._denials = self._inputs = 0
         self._outcome = self._intent = ""
-        self._gave_up = self._over = False
+        self._gave_up = self._over = self._taken_up = False
+
+    @classmethod
+    def restored(cls, flow: Flow, state: RunState, fallback_queue: str = "") -> FlowRun:
+        """Make a run that goes on where another one was; its `start()` asks the question that waited.
+
+        fallback_queue: replaces the flow's own. Raises CannotResume when the flow has changed too much.
+        """
+        if state.flow != flow.name or state.language not in flow.languages:
+            raise CannotResume(f"the call began in flow {state.flow} ({state.language}), which the agent does not use")
+        run = cls(flow, state.language, state.facts, date.fromisoformat(state.today), fallback_queue)
+        run._memory.restore(state.written, state.slots, state.reason)
+        run._question = question_of(state, flow, run._edition)
+        run._node = state.node
+        run._volunteered = {name: value for name, value in state.volunteered.items() if name in run._edition.slots}
+        run._failures, run._denials, run._inputs = state.failures, state.denials, state.inputs
+        run._asker.keys_only = state.keys_only
+        run._outcome, run._intent, run._gave_up = state.outcome, state.intent, state.gave_up
+        run._taken_up = True
+        return run
+
+    @property
+    def state(self) -> RunState | None:
+        """What `restored` needs to go on from here; None before the start and after the end."""
+        if self._question is None or self._over:
+            return None
+        ask, confirm = described(self._question)
+        return RunState(
+            flow=self._flow.name,
+            fingerprint=self._flow.fingerprint,
+            language=self._edition.language.code,
+            today=self._context.today.isoformat(),
+            node=ask.node,
+            facts=self._memory.facts,
+            written=self._memory.written,
+            slots=dict(self._memory.slots),
+            volunteered=dict(self._volunteered),
+            correctable=ask.correctable,
+            confirming=confirm is not None,
+            confirmed_slot=confirm.slot_name if confirm else "",
+            confirmed_value=confirm.value if confirm else "",
+            confirmed_intent=confirm.intent if confirm else "",
+            failures=self._failures,
+            denials=self._denials,
+            inputs=self._inputs,
+            keys_only=self._asker.keys_only,
+            gave_up=self._gave_up,
+            reason=self._memory.reason,
+            outcome=self._outcome,
+            intent=self._intent,
+        )
 
     @property
     def node(self) -> str:
@@ -98,9 +149,11 @@ class FlowRun:
     # --- input --------------------------------------------------------------------------------------------
 
     def start(self) -> Step:
-        """Begin. Raises FlowEnded when the run has already come to its end."""
+        """Begin; a restored run asks the waiting question again. Raises FlowEnded when the run is over."""
         if self._over:
             raise FlowEnded("the run is over")
+        if self._taken_up:
+            return self._pose(self._open_question(count=False), self._memory.saying("resumed"))
         return self._enter(self._spec.start, [])
 
     def hear(self, heard: Heard) -> Step:

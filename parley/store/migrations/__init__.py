@@ -7,17 +7,11 @@ from __future__ import annotations
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from parley.store.errors import SchemaTooNew
-
-
-def current_revision(connection: Connection) -> str | None:
-    """Return the database's schema revision; None when it has no tables yet."""
-    return MigrationContext.configure(connection).get_current_revision()
 
 
 def newest_revision() -> str:

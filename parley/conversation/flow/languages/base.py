@@ -27,6 +27,7 @@ SAYINGS = (
     "person",
     "goodbye",
     "start_over",
+    "resumed",
     "help",
     "did_you_say",
     "read_back",

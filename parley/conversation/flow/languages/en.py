@@ -118,6 +118,7 @@ class English:
         "person": "Of course. Let me put you through to someone.",
         "goodbye": "Thank you for calling. Goodbye.",
         "start_over": "All right, let's start again.",
+        "resumed": "Sorry, I lost you for a moment.",
         "help": "You can answer in your own words, or use the keys of your phone.",
         "did_you_say": "Did you say {value}?",
         "read_back": "I have {value}. Is that right?",

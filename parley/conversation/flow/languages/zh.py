@@ -93,6 +93,7 @@ class Mandarin:
         "person": "好的，我帮您转接工作人员。",
         "goodbye": "感谢您的来电，再见。",
         "start_over": "好的，我们重新开始。",
+        "resumed": "抱歉，刚才线路中断了一下。",
         "help": "您可以直接说出来，也可以使用电话按键。",
         "did_you_say": "您说的是{value}，对吗？",
         "read_back": "我记录的是{value}，对吗？",
