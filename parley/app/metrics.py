@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from audio_fork.stats import AudioStats
@@ -94,6 +95,11 @@ class Metrics:
         self._pbx = Gauge("parley_pbx_connected", "1 while the PBX is connected.", registry=self.registry)
         self._ami = Gauge("parley_ami_connected", "1 while AMI is connected.", registry=self.registry)
         self._ready = Gauge("parley_ready", "1 while this check of /ready passes.", ["check"], registry=self.registry)
+        tasks = Gauge(
+            "parley_tasks", "Tasks of the event loop; what calls leave behind shows here.", registry=self.registry
+        )
+        tasks.set_function(_tasks)
+        ProcessCollector(registry=self.registry)
         for kind in AudioStats.__dataclass_fields__:
             self._media.labels(kind)
 
@@ -166,6 +172,14 @@ class Metrics:
         """Return all metrics and their content type: OpenMetrics if `accept` asks for it, else Prometheus text."""
         encode, content_type = choose_encoder(accept)
         return encode(self.registry), content_type
+
+
+def _tasks() -> int:
+    """Count the running loop's tasks; 0 where no loop runs."""
+    try:
+        return len(asyncio.all_tasks())
+    except RuntimeError:
+        return 0
 
 
 def _observe(histogram: Histogram, duration_ms: int | None) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 from dataclasses import fields
 
 import pytest
@@ -128,3 +129,22 @@ def test_two_nodes_in_one_process_do_not_share_their_metrics() -> None:
     first, second = Metrics(), Metrics()
     first.call_started(START)
     assert value(second, "parley_calls_active") == 0
+
+
+async def test_tasks_of_the_loop_are_counted_when_asked_for(metrics: Metrics) -> None:
+    before = value(metrics, "parley_tasks")
+    assert before is not None
+    waiting = [asyncio.create_task(asyncio.Event().wait()) for _ in range(3)]
+    assert value(metrics, "parley_tasks") == before + 3
+    for task in waiting:
+        task.cancel()
+    await asyncio.wait(waiting)
+    assert value(metrics, "parley_tasks") == before
+
+
+def test_open_files_and_memory_of_the_process_are_told(metrics: Metrics) -> None:
+    before = value(metrics, "process_open_fds")
+    assert before is not None
+    with open("/dev/null"):
+        assert value(metrics, "process_open_fds") == before + 1
+    assert (value(metrics, "process_resident_memory_bytes") or 0.0) > 1e6
