@@ -21,6 +21,7 @@ from parley.app.health import Check, HealthServer
 from parley.app.metrics import Metrics
 from parley.app.observed_call_log import ObservedCallLog
 from parley.app.own_worker import check_engines, open_worker
+from parley.app.patient_call_log import PatientCallLog
 from parley.app.prompt_warmer import warm_prompts
 from parley.app.readiness import started_checks, still_starting
 from parley.app.resume import FoundCall, ResumedCall, claim_calls, give_back, prepare
@@ -103,7 +104,7 @@ class Node:
             recognizer=RemoteRecognizer(channel),
             synthesizer=self._synthesizer,
             flows=flows,
-            log=ObservedCallLog(self._log, self._metrics),
+            log=ObservedCallLog(PatientCallLog(self._log, self._metrics), self._metrics),
             metrics=self._metrics,
             clock=self._clock,
             whispers=Whispers(settings.whispers_dir, self._synthesizer),
