@@ -106,7 +106,10 @@ class Metrics:
     def call_started(self, start: CallStart) -> None:
         """Count a call that an agent has taken up."""
         self._started.labels(start.agent).inc()
-        self._active.inc()
+
+    def calls_active(self, count: int) -> None:
+        """Tell how many calls go on."""
+        self._active.set(count)
 
     def call_resumed(self) -> None:
         """Count a call that another process had begun."""
@@ -131,9 +134,8 @@ class Metrics:
             self._rejected.inc()
 
     def call_ended(self, end: CallEnd) -> None:
-        """Count the end of a call that was started."""
+        """Count the end of a call that was started; one whose record was given up before its end is not told."""
         self._ended.labels(end.reason.value).inc()
-        self._active.dec()
 
     def queue_event(self, event: str) -> None:
         """Count what a queue did with a caller whom we have sent on; event: one of QUEUE_EVENTS."""

@@ -13,6 +13,7 @@ from functools import partial
 from parley.app.metrics import Metrics
 from parley.conversation.ports import CallLog
 from parley.conversation.record import CallEnd, CallNote, CallStart, Turn
+from parley.conversation.resume_point import ResumePoint
 from parley.store import StoreError
 
 logger = logging.getLogger(__name__)
@@ -37,13 +38,13 @@ class PatientCallLog:
         """Record an offered call."""
         await self._commit(partial(self._inner.call_started, start))
 
-    async def call_answered(self, call_id: str, at_ms: int) -> None:
+    async def call_answered(self, call_id: str, at_ms: int, point: ResumePoint | None = None) -> None:
         """Record that the call was answered."""
-        await self._commit(partial(self._inner.call_answered, call_id, at_ms))
+        await self._commit(partial(self._inner.call_answered, call_id, at_ms, point))
 
-    async def turn_ended(self, call_id: str, turn: Turn) -> None:
+    async def turn_ended(self, call_id: str, turn: Turn, point: ResumePoint | None = None) -> None:
         """Record one exchange."""
-        await self._commit(partial(self._inner.turn_ended, call_id, turn))
+        await self._commit(partial(self._inner.turn_ended, call_id, turn, point))
 
     async def noted(self, call_id: str, note: CallNote) -> None:
         """Record something else that happened."""

@@ -159,6 +159,7 @@ class Switchboard:
             earlier.leg_gone(HangupCause.UNKNOWN)
         self._calls[leg_id] = call
         self._queues.call_begins(leg_id, call.call_id, passed_s)
+        self._services.metrics.calls_active(len(self._calls))
         self._idle.clear()
         tasks.create_task(self._run(leg_id, call), name=f"call {call.call_id}")
 
@@ -171,6 +172,7 @@ class Switchboard:
             # The same leg may have come back from the dialplan while its last call was being recorded.
             if self._calls.get(leg_id) is call:
                 del self._calls[leg_id]
+            self._services.metrics.calls_active(len(self._calls))
             if not self._calls:
                 self._idle.set()
 

@@ -35,6 +35,7 @@ class FakeNode:
     log: FakeCallLog
     synthesizer: FakeSynthesizer
     settings: Settings
+    metrics: Metrics
 
     async def until_gone(self, leg_id: LegId) -> LegRecord:
         """Wait until the leg is out of our hands and its call is over."""
@@ -76,7 +77,7 @@ async def running_node(
         extra_settings + '\n[agents.reception]\nflow = "flow.yaml"\nfallback_queue = "support"\n', encoding="utf-8"
     )
     settings = load_settings(folder / "parley.toml")
-    synthesizer = FakeSynthesizer(ms_per_word=20)
+    synthesizer, metrics = FakeSynthesizer(ms_per_word=20), Metrics()
     flows = {"reception": load_flow(folder / "flow.yaml")}
     resumed = prepare(await claim_calls(control, interrupted), settings, flows)
     switchboard = Switchboard(
@@ -87,7 +88,7 @@ async def running_node(
             synthesizer=synthesizer,
             flows=flows,
             log=log,
-            metrics=Metrics(),
+            metrics=metrics,
             clock=SystemClock(),
             whispers=Whispers(settings.whispers_dir, synthesizer),
         )
@@ -96,7 +97,7 @@ async def running_node(
         switchboard.open()
     serving = asyncio.create_task(switchboard.run(resumed))
     try:
-        yield FakeNode(control, switchboard, log, synthesizer, settings)
+        yield FakeNode(control, switchboard, log, synthesizer, settings, metrics)
     finally:
         await control.aclose()
         serving.cancel()

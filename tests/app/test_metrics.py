@@ -36,13 +36,12 @@ def turn(number: int = 1, *, rejected: bool = False, timings: TurnTimings | None
     return Turn(number=number, node="ask", at_ms=0, rejected=rejected, timings=timings or TurnTimings())
 
 
-def test_calls_are_counted_by_agent_and_reason_and_while_they_go_on(metrics: Metrics) -> None:
+def test_calls_are_counted_by_agent_and_reason(metrics: Metrics) -> None:
     metrics.call_started(START)
     metrics.call_started(START)
     metrics.call_ended(CallEnd(ended_at=1.0, reason=EndReason.TRANSFERRED))
     assert value(metrics, "parley_calls_started_total", agent="reception") == 2
     assert value(metrics, "parley_calls_ended_total", reason="transferred") == 1
-    assert value(metrics, "parley_calls_active") == 1
 
 
 def test_refused_calls_are_counted_by_why_and_never_active(metrics: Metrics) -> None:

@@ -246,3 +246,14 @@ async def test_recording_is_stereo_and_its_path_is_recorded(tmp_path: Path) -> N
     recording = Path(node.log.end.recording)
     assert recording.is_relative_to(node.settings.recordings_dir)
     assert recording.read_bytes()[22:24] == b"\x02\x00"
+
+
+async def test_calls_going_on_are_counted_although_the_record_does_not_hear_of_their_end(tmp_path: Path) -> None:
+    async with running_node(tmp_path, QUESTION, log=FakeCallLog(fails=True)) as node:
+        leg = node.control.caller_arrives("agent=reception")
+        while not node.switchboard.active_calls:
+            await asyncio.sleep(0)
+        assert node.metrics.registry.get_sample_value("parley_calls_active") == 1
+        node.control.caller_hangs_up(leg.id)
+        await node.until_gone(leg.id)
+        assert node.metrics.registry.get_sample_value("parley_calls_active") == 0
