@@ -79,13 +79,7 @@ class Node:
 
     async def records(self) -> list[CallRecord]:
         """Return the records of all calls, oldest first."""
-        database = await Database.open(f"sqlite+aiosqlite:///{self.database}")
-        try:
-            archive = CallArchive(database)
-            calls = await archive.recent(100)
-            return [record for call in reversed(calls) for record in await archive.find(call.start.call_id)]
-        finally:
-            await database.aclose()
+        return await records_in(self.database)
 
     async def ended_records(self, count: int = 1) -> list[CallRecord]:
         """Wait until so many calls have ended, and return all records. Raises TimeoutError."""
@@ -102,6 +96,17 @@ class Node:
     def complaints(self) -> list[LogLine]:
         """Return the log's errors."""
         return [line for line in self.log if line.get("level") in ("error", "critical")]
+
+
+async def records_in(file: Path) -> list[CallRecord]:
+    """Return the records of all calls in a SQLite file, oldest first."""
+    database = await Database.open(f"sqlite+aiosqlite:///{file}")
+    try:
+        archive = CallArchive(database)
+        calls = await archive.recent(1000)
+        return [record for call in reversed(calls) for record in await archive.find(call.start.call_id)]
+    finally:
+        await database.aclose()
 
 
 @asynccontextmanager

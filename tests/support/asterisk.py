@@ -53,6 +53,7 @@ class Asterisk:
         additions: Mapping[str, str] | None = None,
         settings: Settings | None = None,
         program: AsteriskProgram | None = None,
+        ari_host: str = "127.0.0.1",
         life_s: int = 900,
         keep_log_in: Path | None = None,
     ) -> None:
@@ -60,6 +61,7 @@ class Asterisk:
 
         overlays: folders whose files are appended to the configuration files of the same name.
         additions: the same as text, by file name.   settings: (file, section, key) → value, set last.
+        ari_host: numeric address of this machine where ARI listens.
         keep_log_in: folder that receives Asterisk's logs when it stops.
         """
         self.ari_username = "parley"
@@ -71,6 +73,7 @@ class Asterisk:
         self._additions = dict(additions or {})
         self._settings = dict(settings or {})
         self._program = program
+        self._ari_host = ari_host
         self._life_s = life_s
         self._keep_log_in = keep_log_in
         self._ports: PortBlock | None = None
@@ -92,7 +95,7 @@ class Asterisk:
     @property
     def ari_url(self) -> str:
         """Base address of ARI, for instance `http://127.0.0.1:8088`; the resources lie below `/ari`."""
-        return f"http://127.0.0.1:{self.ports.http}"
+        return f"http://{self._ari_host}:{self.ports.http}"
 
     @property
     def ami_port(self) -> int:
@@ -132,16 +135,19 @@ class Asterisk:
         self._ports = PortBlock.claim()
         try:
             self._write(program)
-            await self._launch()
-            async with asyncio.timeout(_START_TIMEOUT_S):
-                await self._wait_until_booted()
-        except TimeoutError as error:
-            message = f"Asterisk had not booted after {_START_TIMEOUT_S:.0f} s\n{self.log_tail()}"
-            await self.aclose()
-            raise AsteriskFailed(message) from error
+            await self.restart()
         except BaseException:
             await self.aclose()
             raise
+
+    async def restart(self) -> None:
+        """Start Asterisk again in its run folder after `kill()`; wait until it has booted. Raises AsteriskFailed."""
+        await self._launch()
+        try:
+            async with asyncio.timeout(_START_TIMEOUT_S):
+                await self._wait_until_booted()
+        except TimeoutError as error:
+            raise AsteriskFailed(f"not booted after {_START_TIMEOUT_S:.0f} s\n{self.log_tail()}") from error
 
     async def cli(self, command: str) -> str:
         """Run a command of Asterisk's console and return what it prints. Raises AsteriskFailed."""
@@ -201,9 +207,13 @@ class Asterisk:
     async def kill(self) -> None:
         """Kill Asterisk as a crash would (SIGKILL), leaving the run folder."""
         if self._process is not None:
+            asterisk = Path(f"/proc/{self.pid}")
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             await self._process.wait()
+            # What is waited for above is its guard.
+            while asterisk.exists():
+                await asyncio.sleep(0.01)
 
     async def aclose(self) -> None:
         """Stop Asterisk and remove its run folder. May be called twice."""
@@ -225,6 +235,7 @@ class Asterisk:
             **folder_settings(self._folder, program),
             **port_settings(self.ports),
             ("ari.conf", "parley", "password"): self.ari_password,
+            ("http.conf", "general", "bindaddr"): self._ari_host,
             **self._settings,
         }
         # The repository's file has no secret, so that nobody can log in with one that everybody knows.
@@ -235,7 +246,7 @@ class Asterisk:
     async def _launch(self) -> None:
         # `timeout` leads a process group of its own, which Asterisk joins; both die with this process.
         guard = ["setpriv", "--pdeathsig", "TERM", "timeout", "--kill-after=5", str(self._life_s)]
-        with (self._folder / "log" / "console").open("wb") as console:
+        with (self._folder / "log" / "console").open("ab") as console:
             self._process = await asyncio.create_subprocess_exec(
                 *guard,
                 *("setpriv", "--pdeathsig", "KILL"),

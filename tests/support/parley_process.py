@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -34,16 +34,35 @@ class ParleyFailed(Exception):
 class ParleyProcess:
     """`parley serve` with settings of the demo's own."""
 
-    def __init__(self, pbx: Asterisk, folder: Path, on_log: Callable[[LogLine], None], *, life_s: int = 600) -> None:
-        """pbx: running.   folder: for settings, data and log.   on_log: gets every log line."""
+    def __init__(
+        self,
+        pbx: Asterisk,
+        folder: Path,
+        on_log: Callable[[LogLine], None],
+        *,
+        http_host: str = "127.0.0.1",
+        prefix: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        life_s: int = 600,
+    ) -> None:
+        """Prepare; `start()` starts it.
+
+        pbx: running.   folder: for settings, data and log.   on_log: gets every log line.
+        http_host: where the settings put health and metrics.   prefix: a command that runs the rest of its line in
+        its own place, such as `nsenter`.   environment: further variables of the process.
+        """
         self._pbx = pbx
         self.folder = folder
         self._on_log = on_log
+        self.http_host = http_host
+        self._prefix = tuple(prefix)
+        self._environment = dict(environment or {})
         self._life_s = life_s
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._http_port = _free_port()
         self._last_lines: list[str] = []
+        self._starts = 0
         self.exit_status: int | None = None
         """Of the last run that was stopped or killed."""
 
@@ -72,8 +91,9 @@ class ParleyProcess:
         """Write the settings, start, and wait until /ready says yes. Raises ParleyFailed."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.settings_file.write_text(settings.format(ari_url=self._pbx.ari_url + "/ari", http_port=self._http_port))
-        environment = {**os.environ, "PARLEY_ASTERISK__PASSWORD": self._pbx.ari_password}
+        environment = {**os.environ, "PARLEY_ASTERISK__PASSWORD": self._pbx.ari_password, **self._environment}
         self._process = await asyncio.create_subprocess_exec(
+            *self._prefix,
             "timeout",
             "--kill-after=10",
             str(self._life_s),
@@ -87,6 +107,7 @@ class ParleyProcess:
             env=environment,
             cwd=ROOT,
         )
+        self._starts += 1
         self._reading = asyncio.create_task(self._read_log(self._process))
         await self._wait_ready()
 
@@ -119,7 +140,7 @@ class ParleyProcess:
             await self._reading
 
     async def _wait_ready(self) -> None:
-        url = f"http://127.0.0.1:{self._http_port}/ready"
+        url = f"http://{self.http_host}:{self._http_port}/ready"
         try:
             async with asyncio.timeout(READY_TIMEOUT_S), aiohttp.ClientSession() as http:
                 while self._process is not None and self._process.returncode is None:
@@ -135,7 +156,7 @@ class ParleyProcess:
     async def _read_log(self, process: asyncio.subprocess.Process) -> None:
         if process.stderr is None:
             return
-        with (self.folder / "parley.log").open("w", encoding="utf-8") as kept:
+        with (self.folder / "parley.log").open("a" if self._starts > 1 else "w", encoding="utf-8") as kept:
             async for raw in process.stderr:
                 line = raw.decode(errors="replace").rstrip()
                 kept.write(line + "\n")

@@ -30,6 +30,8 @@ class PhoneCall:
         self.invite: SipMessage | None = None
         """The incoming INVITE; None for a call that this phone made."""
         self.created_at = time.monotonic()
+        self.rung_at: float | None = None
+        """From when on the caller of our call hears ringing, their own phone's or the far side's."""
         self.answered_at: float | None = None
         self.ended_at: float | None = None
         self.final_code = 0
@@ -235,6 +237,7 @@ class PhoneCall:
     def _progressed(self, response: SipMessage) -> None:
         self.provisional_codes.append(response.code)
         if response.code > 100:
+            self.rung_at = self.rung_at or time.monotonic()
             self._rung.set()
         description = AudioDescription.parse(response.body)
         if description is not None:

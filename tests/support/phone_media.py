@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tests.support.phone_codec import CODECS, ULAW, PhoneCodec
+from tests.support.phone_line import PhoneLine
 from tests.support.recording import RATE_HZ, Recording
 
 FRAME_SAMPLES = 160
@@ -73,6 +74,8 @@ class MediaStream:
         self.codec: PhoneCodec = ULAW
         self.event_type = EVENT_TYPE
         self.sending = True
+        self.line: PhoneLine | None = None
+        """The way to the PBX; None is a good one."""
         self.heard = Recording()
         self.said = Recording()
         self.keys: list[HeardKey] = []
@@ -174,9 +177,17 @@ class MediaStream:
         )
         self._sequence += 1
         self.packets_sent += 1
-        # The far side may have closed its port a moment ago.
+        if self.line is None:
+            self._deliver(header + payload)
+            return
+        loop, now_s = asyncio.get_running_loop(), time.monotonic()
+        for arrival_s in self.line.arrivals(now_s):
+            loop.call_later(arrival_s - now_s, self._deliver, header + payload)
+
+    def _deliver(self, packet: bytes) -> None:
+        # The far side may have closed its port a moment ago, and so may we.
         with contextlib.suppress(OSError):
-            self._socket.sendto(header + payload, self.peer or ("", 0))
+            self._socket.sendto(packet, self.peer or ("", 0))
 
     def _read(self) -> None:
         offset_s = time.monotonic() - time.time()
