@@ -3,20 +3,23 @@ PY      := .venv/bin/python
 export PATH := $(CURDIR)/.cache/bin:$(PATH)
 SOURCES := parley ari_app audio_fork media_core demo tests tools benchmarks setup.py
 
-.PHONY: demo test test-fast prepare prepare-pbx build debug lint format bench clean
+.PHONY: demo test test-fast test-faults prepare prepare-pbx build debug lint format bench clean
 
 demo: prepare-pbx      ## one real call on a private Asterisk; ARGS=--listen stays up for your softphone
 	$(PY) -m demo $(ARGS)
 
 # Calls on a real Asterisk run in real time: where the machine stood still meanwhile, what failed is run once more.
 test: prepare-pbx      ## everything: unit, contract and end-to-end on a real Asterisk
-	$(PY) -m pytest -m "not contract and not e2e"
+	$(PY) -m pytest -m "not contract and not e2e and not faults"
 	$(PY) -m pytest -m "contract or e2e" || { \
 		echo "make test: once more, only what failed (see above)"; \
 		$(PY) -m pytest -m "contract or e2e" --last-failed --last-failed-no-failures none; }
 
 test-fast: prepare     ## unit tests only: no PBX
-	$(PY) -m pytest -m "not contract and not e2e" $(ARGS)
+	$(PY) -m pytest -m "not contract and not e2e and not faults" $(ARGS)
+
+test-faults: prepare-pbx  ## everything that may fail, fails in mid-call; the table goes to build/test/faults.json
+	$(PY) -m pytest tests/faults -m faults $(ARGS)
 
 prepare:               ## virtual environment, compiler, speech synthesisers
 	@python3 tools/prepare.py
@@ -29,7 +32,7 @@ build: prepare         ## compile the media core in place
 
 debug: prepare         ## compile it with every check on, and run the unit tests so
 	PARLEY_CYTHON_DEBUG=1 $(PY) setup.py -q build_ext --inplace --force
-	$(PY) -m pytest -m "not contract and not e2e" $(ARGS); status=$$?; \
+	$(PY) -m pytest -m "not contract and not e2e and not faults" $(ARGS); status=$$?; \
 		$(PY) setup.py -q build_ext --inplace --force && exit $$status
 
 lint: prepare          ## ruff and mypy --strict
