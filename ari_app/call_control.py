@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import ssl
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -73,7 +74,8 @@ class AriCallControl:
 
     dead_man_s: how long a call outlives us in silence before Asterisk takes it back (extension T); 0 switches the
     timer off. retry_waits_s: before further attempts to send a leg away. ami: of the same Asterisk, run by its owner;
-    with it, `events()` tells what becomes of legs in queues. Log in with `start()`, close with `aclose()`.
+    with it, `events()` tells what becomes of legs in queues. tls: how to check the certificate of an `https` address,
+    None for the system's way. Log in with `start()`, close with `aclose()`.
     """
 
     def __init__(
@@ -88,10 +90,11 @@ class AriCallControl:
         retry_waits_s: Sequence[float] = RETRY_WAITS_S,
         backoff: Backoff | None = None,
         ami: AmiClient | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._application = checked_application(application)
         self._leg_prefix = f"{OWN_PREFIX}{application}."
-        self._rest = AriRest(url, username, password, deadline_s)
+        self._rest = AriRest(url, username, password, deadline_s, tls)
         self._book = LegBook()
         self._events = EventQueue()
         self._media_legs = MediaLegs(self._rest, application, self._spawn, deadline_s)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -32,8 +33,12 @@ T = TypeVar("T")
 class AriHttp:
     """One Asterisk's web server. Use within one event loop; close with `aclose()`."""
 
-    def __init__(self, url: str, username: str, password: str, deadline_s: float) -> None:
+    def __init__(
+        self, url: str, username: str, password: str, deadline_s: float, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """tls: how to check the certificate of an `https` address; None for the system's way."""
         self._base = _checked_url(url)
+        self._tls = tls
         self._username = username
         self._deadline_s = deadline_s
         credentials = base64.b64encode(f"{username}:{password}".encode()).decode()
@@ -106,7 +111,7 @@ class AriHttp:
         if self._closed:
             raise PbxUnavailable("the ARI client is closed")
         if self._open_session is None:
-            connector = aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_S)
+            connector = aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_S, ssl=self._tls or True)
             self._open_session = aiohttp.ClientSession(connector=connector)
         return self._open_session
 

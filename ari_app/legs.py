@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
@@ -41,6 +42,12 @@ LINKED_ID = "CHANNEL(linkedid)"
 DIALLED_NUMBER = "CALLERID(dnid)"
 """Named in `channelvars`, it gives the number that was dialled; without it a leg out of a subroutine has none."""
 
+NATIVE_FORMATS = "CHANNEL(audionativeformat)"
+"""Named in `channelvars`, it gives the party's own codecs, the one in use first: `(g722|ulaw)`."""
+
+_WIDEBAND = re.compile(
+    r"\((g722|opus|slin(16|24|32|44|48|96|192)|silk(12|16|24)|speex(16|32)|siren(7|14)|amrwb|evs)[|)]"
+)
 _SIP_REQUEST_TERMINATED = 487
 
 
@@ -234,6 +241,7 @@ def _leg_of(channel: Channel, arguments: tuple[str, ...], direction: Direction) 
     variables = {name: value for name, value in channel.variables.items() if value}
     linked_id = variables.pop(LINKED_ID, channel.id)
     dialled = variables.pop(DIALLED_NUMBER, "" if channel.extension == "s" else channel.extension)
+    wideband = _WIDEBAND.match(variables.pop(NATIVE_FORMATS, "")) is not None
     return Leg(
         id=LegId(channel.id),
         call_id=CallId(linked_id),
@@ -244,6 +252,7 @@ def _leg_of(channel: Channel, arguments: tuple[str, ...], direction: Direction) 
         dnis=dialled,
         arguments=arguments,
         variables=variables,
+        wideband=wideband,
     )
 
 

@@ -24,6 +24,7 @@ from parley.call_control import (
     LegId,
     PbxRefused,
     PbxUnavailable,
+    RtpTarget,
 )
 from parley.call_control.validation import checked_target
 
@@ -58,7 +59,8 @@ class MediaLegs:
         self._prefix = f"{PREFIX}{application}."
         self._spawn = spawn
         self._deadline_s = deadline_s
-        self._known: set[str] = set()
+        self._known: dict[str, bool] = {}
+        """Media legs that we have made or taken over → whether they end by themselves when our end is closed."""
         self._starting: dict[str, asyncio.Future[None]] = {}
 
     def is_own(self, channel_id: str) -> bool:
@@ -80,9 +82,9 @@ class MediaLegs:
             case ChannelDestroyed(channel_id) if channel_id in self._known:
                 if channel_id in self._starting:
                     self._settle(channel_id, PbxRefused("Asterisk ended the media leg before it was up"))
-                else:
+                elif not self._known[channel_id]:
                     logger.warning("somebody ended a media leg of ours", extra={"channel_id": channel_id})
-                self._known.discard(channel_id)
+                del self._known[channel_id]
             case _:
                 pass
 
@@ -96,7 +98,7 @@ class MediaLegs:
         channel_id = self._prefix + secrets.token_hex(8)
         started = asyncio.get_running_loop().create_future()
         self._starting[channel_id] = started
-        self._known.add(channel_id)
+        self._known[channel_id] = not isinstance(target, RtpTarget)
         patience = asyncio.timeout(self._deadline_s)
         try:
             channel = await self._request(channel_id, leg_id, target)
@@ -116,12 +118,12 @@ class MediaLegs:
 
     def take_over(self, channel_id: str) -> MediaLeg:
         """Enter a media leg of an earlier process into the books."""
-        self._known.add(channel_id)
+        self._known[channel_id] = False
         return MediaLeg(channel_id)
 
     async def delete(self, channel_id: str) -> None:
         """End a media leg. One that is gone already is no error; neither is a PBX that is not there."""
-        self._known.discard(channel_id)
+        self._known.pop(channel_id, None)
         try:
             await self._rest.hangup(channel_id)
         except CallControlError as err:

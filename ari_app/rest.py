@@ -6,6 +6,7 @@ between two media legs. All methods raise as `AriHttp.request` says.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -60,8 +61,16 @@ class Bridge:
 class AriRest:
     """Requests to one Asterisk. Use within one event loop; close with `aclose()`."""
 
-    def __init__(self, url: str, username: str, password: str, deadline_s: float = DEADLINE_S) -> None:
-        self._http = AriHttp(url, username, password, deadline_s)
+    def __init__(
+        self,
+        url: str,
+        username: str,
+        password: str,
+        deadline_s: float = DEADLINE_S,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """tls: how to check the certificate of an `https` address; None for the system's way."""
+        self._http = AriHttp(url, username, password, deadline_s, tls)
 
     def __repr__(self) -> str:
         return f"AriRest({self._http!r})"

@@ -1,6 +1,6 @@
 """The doctor's audio round trip: two media legs in one bridge, a different tone into each, both heard at the other.
 
-It goes through Asterisk just as a call does, with the same sockets, codec and pacing.
+It goes through Asterisk just as a call does, over the same transport, with the same codec and pacing.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
 from ari_app.errors import AriRefused
-from ari_app.events import Channel
+from ari_app.external_media import connection_of, peer_of, refusal_of
+from ari_app.legs import NATIVE_FORMATS
 from ari_app.rest import AriRest
-from audio_fork.rtp_audio import RtpAudio
+from audio_fork.call_audio import CallAudioBase
 from media_core.tones import ToneDetector, tone
-from parley.app.settings import MediaSettings
+from parley.app.audio_lines import AudioLine, AudioLines
 from parley.call_control import CallControlError, HangupCause
 
 TONES_HZ = (600.0, 1000.0)
@@ -30,7 +31,8 @@ class ProbedLeg:
     """One of the two legs while they stand."""
 
     channel_id: str
-    audio: RtpAudio
+    audio: CallAudioBase
+    codec: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,10 @@ class RoundTrip:
 
     heard_ms: tuple[int, int]
     """For each direction, how many ms of the other leg's tone arrived; TONE_MS is all of it."""
+    codecs: tuple[str, ...]
+    """Those of the legs; two where narrowband and wideband callers get different ones."""
+    tells_wideband: bool
+    """Whether Asterisk tells which of its channels have wideband audio (channelvars in ari.conf)."""
     answers: dict[str, str]
     """Dialplan functions that were asked for, evaluated on one of the channels."""
 
@@ -48,43 +54,47 @@ class RoundTrip:
         return all(heard >= TONE_MS * 0.8 for heard in self.heard_ms)
 
 
-async def probe_audio(
-    rest: AriRest, application: str, media: MediaSettings, functions: tuple[str, ...] = ()
-) -> RoundTrip:
+async def probe_audio(rest: AriRest, application: str, lines: AudioLines, functions: tuple[str, ...] = ()) -> RoundTrip:
     """Send tones both ways through Asterisk, and evaluate dialplan functions on the way.
 
-    Raises CallControlError when Asterisk refuses, audio_fork's errors when no port can be bound.
+    Raises CallControlError when Asterisk refuses, audio_fork's errors when our end cannot be opened or connected.
     """
     async with AsyncExitStack() as stack:
         bridge_id = f"parley-doctor-{secrets.token_hex(6)}"
         await rest.create_bridge(bridge_id, bridge_id)
         stack.push_async_callback(_quietly_delete_bridge, rest, bridge_id)
-        legs = [await _add_leg(rest, application, media, bridge_id, stack) for _ in TONES_HZ]
+        legs = [await _add_leg(rest, application, lines.open(wideband), bridge_id, stack) for wideband in (False, True)]
         answers = {name: await _evaluate(rest, legs[0].channel_id, name) for name in functions}
+        seen = {channel.id: channel.variables for channel in await rest.channels()}
         for leg, frequency in zip(legs, TONES_HZ, strict=True):
             leg.audio.play(tone([frequency], TONE_MS, leg.audio.rate_hz))
         first, second = await asyncio.gather(
             _heard_ms(legs[0].audio, TONES_HZ[1]), _heard_ms(legs[1].audio, TONES_HZ[0])
         )
-        return RoundTrip((first, second), answers)
+        codecs = tuple(dict.fromkeys(leg.codec for leg in legs))
+        return RoundTrip((first, second), codecs, NATIVE_FORMATS in seen.get(legs[0].channel_id, {}), answers)
 
 
 async def _add_leg(
-    rest: AriRest, application: str, media: MediaSettings, bridge_id: str, stack: AsyncExitStack
+    rest: AriRest, application: str, line: AudioLine, bridge_id: str, stack: AsyncExitStack
 ) -> ProbedLeg:
-    audio = RtpAudio.open(media.codec, media.host, range(media.first_port, media.last_port + 1))
-    stack.push_async_callback(audio.aclose)
-    host, port = audio.local_address
+    stack.push_async_callback(line.audio.aclose)
     channel_id = f"parley-doctor-{secrets.token_hex(6)}"
-    channel = await rest.create_external_media(channel_id, application, media.codec, {}, external_host=f"{host}:{port}")
+    target = line.target
+    try:
+        channel = await rest.create_external_media(
+            channel_id, application, target.codec.value, {}, **connection_of(target)
+        )
+    except AriRefused as err:
+        raise refusal_of(target, err.status) from err
     stack.push_async_callback(_quietly_hang_up, rest, channel_id)
-    audio.connect(*_peer_of(channel))
+
+    async def variable(name: str) -> str:
+        return channel.variables.get(name, "")
+
+    await line.connect(await peer_of(target, variable, rest.media_url))
     await _bridge_when_in_stasis(rest, bridge_id, channel_id)
-    return ProbedLeg(channel_id, audio)
-
-
-def _peer_of(channel: Channel) -> tuple[str, int]:
-    return channel.variables["UNICASTRTP_LOCAL_ADDRESS"], int(channel.variables["UNICASTRTP_LOCAL_PORT"])
+    return ProbedLeg(channel_id, line.audio, target.codec.value)
 
 
 async def _bridge_when_in_stasis(rest: AriRest, bridge_id: str, channel_id: str) -> None:
@@ -107,7 +117,7 @@ async def _evaluate(rest: AriRest, channel_id: str, function: str) -> str:
         return ""
 
 
-async def _heard_ms(audio: RtpAudio, frequency: float) -> int:
+async def _heard_ms(audio: CallAudioBase, frequency: float) -> int:
     detector = ToneDetector(audio.rate_hz, [frequency])
     blocks = 0
     with suppress(TimeoutError):

@@ -14,8 +14,7 @@ from datetime import date
 
 from audio_fork.errors import AudioForkError
 from audio_fork.recording import StereoRecorder
-from audio_fork.rtp_audio import RtpAudio
-from parley.app.audio_connectors import rtp_connector
+from parley.app.audio_lines import AudioLine, AudioLines
 from parley.app.call_arguments import CallArguments
 from parley.app.call_results import ParleyStatus, result_variables
 from parley.app.logs import bind_call
@@ -26,14 +25,12 @@ from parley.app.settings import AgentSettings, Settings
 from parley.app.voices import FILLERS, FallbackVoice, synthesizer_engine
 from parley.app.whispers import Whispers
 from parley.call_control import (
-    AudioCodec,
     CallControl,
     CallControlError,
     HangupCause,
     Leg,
     LegGone,
     LegState,
-    RtpTarget,
 )
 from parley.conversation.flow.flow import Flow
 from parley.conversation.flow.run import FlowRun
@@ -55,6 +52,7 @@ class Services:
 
     settings: Settings
     control: CallControl
+    lines: AudioLines
     recognizer: Recognizer
     synthesizer: Synthesizer
     flows: Mapping[str, Flow]
@@ -138,21 +136,21 @@ class CallRunner:
                 await self._rescue()
 
     async def _serve(self) -> None:
-        media = self._services.settings.media
         try:
-            audio = RtpAudio.open(media.codec, media.host, range(media.first_port, media.last_port + 1))
+            line = self._services.lines.open(self._leg.wideband)
         except AudioForkError as err:
             logger.error("call cannot be taken up", extra={"code": err.code, "problem": str(err)})
             self._services.metrics.call_refused("audio")
             await self._to_fallback_queue()
             return
+        audio = line.audio
         async with AsyncExitStack() as stack:
             stack.callback(lambda: self._services.metrics.audio_ended(audio.stats()))
             recorder = self._prepare_recorder(audio.rate_hz, stack)
             stack.push_async_callback(audio.aclose)
             conversation = asyncio.create_task(self._session.run(audio), name=f"conversation {self.call_id}")
             stack.push_async_callback(_stopped, conversation)
-            reason = await self._take_up(audio)
+            reason = await self._take_up(line)
             if recorder is not None and self._answered:
                 audio.record_to(recorder)
                 self._recordings.append(self._recording_path)
@@ -172,13 +170,11 @@ class CallRunner:
             await self._send_on({"PARLEY_STATUS": ParleyStatus.FAILED, "PARLEY_TRANSFER_TO": queue})
         await self._session.close(SessionEnd(EndReason.FAILED, None))
 
-    async def _take_up(self, audio: RtpAudio) -> EndReason | None:
+    async def _take_up(self, line: AudioLine) -> EndReason | None:
         """Connect the audio, answer, let the greeting begin. Returns why the call ends instead, if it does."""
         control, leg = self._services.control, self._leg
         try:
-            host, port = audio.local_address
-            codec = AudioCodec(self._services.settings.media.codec)
-            await control.attach_audio(leg.id, RtpTarget(host, port, codec), rtp_connector(audio))
+            await control.attach_audio(leg.id, line.target, line.connect)
             async with asyncio.timeout(PREPARE_S) as patience:
                 await self._session.prepared()
         except LegGone:

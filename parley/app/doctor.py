@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
-from urllib.parse import urlsplit
 
 from ari_app.rest import AriRest
 from audio_fork.errors import AudioForkError
-from parley.app.audio_probe import TONE_MS, RoundTrip, probe_audio
+from parley.app.audio_lines import audio_lines
+from parley.app.audio_probe import probe_audio
 from parley.app.doctor_ami import check_ami
+from parley.app.doctor_media import (
+    TRANSPORT_MODULES,
+    check_audiosocket_port,
+    check_round_trip,
+    check_transport,
+)
 from parley.app.findings import Finding, ok, problem, warning
 from parley.app.flows import load_agent_flow
+from parley.app.free_port import why_not_free
 from parley.app.settings import Settings, SettingsError
 from parley.call_control import CallControlError, PbxUnavailable
 from parley.conversation.errors import FlowError
@@ -32,7 +39,6 @@ NEEDED_MODULES = {
     "res_ari_bridges.so": "ARI's bridge requests",
     "res_ari_events.so": "ARI's event WebSocket",
     "res_ari_applications.so": "finding our calls again after a reconnect",
-    "chan_rtp.so": "media legs (externalMedia over RTP)",
     "bridge_simple.so": "bridges of two",
     "bridge_softmix.so": "bridges of three, while calls are handed over",
 }
@@ -58,9 +64,14 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     except SettingsError as err:
         yield problem("ARI password", str(err), "write the password of the ari.conf user into that file")
         return
-    rest = AriRest(settings.asterisk.url, settings.asterisk.username, password)
     try:
-        async for finding in _examine_asterisk(rest, settings):
+        tls = settings.asterisk.read_tls()
+    except SettingsError as err:
+        yield problem("ARI certificate", str(err), "correct asterisk.ca_file")
+        return
+    rest = AriRest(settings.asterisk.url, settings.asterisk.username, password, tls=tls)
+    try:
+        async for finding in _examine_asterisk(rest, settings, tls):
             yield finding
     finally:
         await rest.aclose()
@@ -119,20 +130,17 @@ def _check_data_dir(settings: Settings) -> Finding:
 
 def _check_http_port(settings: Settings) -> Finding:
     host, port = settings.http.host, settings.http.port
-    with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind((host, port))
-        except OSError as err:
-            return warning(
-                "health port",
-                f"{host}:{port} cannot be bound ({err.strerror}); fine if `parley serve` runs already",
-                f"otherwise see `ss -ltnp 'sport = :{port}'`, or set [http] port",
-            )
+    taken = why_not_free(host, port)
+    if taken:
+        return warning(
+            "health port",
+            f"{host}:{port} cannot be bound ({taken}); fine if `parley serve` runs already",
+            f"otherwise see `ss -ltnp 'sport = :{port}'`, or set [http] port",
+        )
     return ok("health port", f"{host}:{port} is free")
 
 
-async def _examine_asterisk(rest: AriRest, settings: Settings) -> AsyncIterator[Finding]:
+async def _examine_asterisk(rest: AriRest, settings: Settings, tls: ssl.SSLContext | None) -> AsyncIterator[Finding]:
     try:
         info = await rest.asterisk_info()
     except CallControlError as err:
@@ -141,8 +149,10 @@ async def _examine_asterisk(rest: AriRest, settings: Settings) -> AsyncIterator[
         return
     yield ok("ARI login", f"{settings.asterisk.username} at {settings.asterisk.url}")
     yield _check_version(info.version, info.major)
+    for finding in check_transport(info, settings.media):
+        yield finding
     missing = False
-    async for finding in _check_modules(rest):
+    async for finding in _check_modules(rest, settings.media.transport):
         missing = missing or finding.fix != ""
         yield finding
     if not missing:
@@ -153,7 +163,7 @@ async def _examine_asterisk(rest: AriRest, settings: Settings) -> AsyncIterator[
         yield problem("ARI events", str(err), "load res_http_websocket.so and res_ari_events.so")
         return
     try:
-        async for finding in _check_audio_and_dialplan(rest, settings):
+        async for finding in _check_audio_and_dialplan(rest, settings, tls):
             yield finding
         if settings.asterisk.ami.enabled:
             async for finding in check_ami(settings.asterisk.ami, rest, PROBE_APPLICATION):
@@ -173,9 +183,10 @@ def _check_version(version: str, major: int) -> Finding:
     return ok("version", f"Asterisk {version}")
 
 
-async def _check_modules(rest: AriRest) -> AsyncIterator[Finding]:
+async def _check_modules(rest: AriRest, transport: str) -> AsyncIterator[Finding]:
     running = {module.name for module in await rest.modules() if module.status == "Running"}
-    for wanted, make in ((NEEDED_MODULES, problem), (USEFUL_MODULES, warning)):
+    needed = NEEDED_MODULES | TRANSPORT_MODULES[transport]
+    for wanted, make in ((needed, problem), (USEFUL_MODULES, warning)):
         for name, purpose in wanted.items():
             if name not in running:
                 yield make(
@@ -185,22 +196,30 @@ async def _check_modules(rest: AriRest) -> AsyncIterator[Finding]:
                 )
 
 
-async def _check_audio_and_dialplan(rest: AriRest, settings: Settings) -> AsyncIterator[Finding]:
+async def _check_audio_and_dialplan(
+    rest: AriRest, settings: Settings, tls: ssl.SSLContext | None
+) -> AsyncIterator[Finding]:
     queues = sorted({agent.fallback_queue for agent in settings.agents.values() if agent.fallback_queue})
     functions = (
         "DIALPLAN_EXISTS(parley,s,1)",
         "DIALPLAN_EXISTS(parley-transfer,s,1)",
         *(f"QUEUE_EXISTS({queue})" for queue in queues),
     )
+    media = settings.media
+    if (taken := check_audiosocket_port(media)) is not None:
+        yield taken
+        media = media.model_copy(update={"audiosocket_port": 0})
     try:
-        trip = await probe_audio(rest, PROBE_APPLICATION, settings.media, functions)
+        async with audio_lines(media, tls) as lines:
+            trip = await probe_audio(rest, PROBE_APPLICATION, lines, functions)
     except (CallControlError, AudioForkError) as err:
         yield problem("audio", str(err), "media legs must work before any call can")
         return
     except TimeoutError:
         yield problem("audio", "a media leg never entered Stasis", "look at Asterisk's own log; is it overloaded?")
         return
-    yield _check_round_trip(trip, settings)
+    for finding in check_round_trip(trip, settings):
+        yield finding
     for context in ("parley", "parley-transfer"):
         yield _check_context(context, trip.answers[f"DIALPLAN_EXISTS({context},s,1)"])
     for queue in queues:
@@ -229,18 +248,6 @@ def _check_queue(queue: str, exists: str) -> Finding:
             "queue", f"whether {queue} is there cannot be seen", "load app_queue.so and run the doctor again"
         )
     return problem("queue", f"no queue {queue}", f"add [{queue}] to queues.conf, or correct fallback_queue")
-
-
-def _check_round_trip(trip: RoundTrip, settings: Settings) -> Finding:
-    there, back = trip.heard_ms
-    if trip.both_ways:
-        return ok("audio", f"{settings.media.codec} round trip through Asterisk, both directions")
-    return problem(
-        "audio",
-        f"of {TONE_MS} ms of tone {there} and {back} ms came through",
-        f"Asterisk must reach {settings.media.host}:{settings.media.first_port}-{settings.media.last_port} (UDP) "
-        f"and be reached at {urlsplit(settings.asterisk.url).hostname}: check firewall, [media] host and rtp.conf",
-    )
 
 
 async def _check_application(rest: AriRest, settings: Settings) -> Finding:

@@ -135,6 +135,11 @@ password_file = "{PASSWORD_FILE}"
 # username = "{choices.ami_username}"
 # password_file = "{AMI_PASSWORD_FILE}"
 
+# The audio comes as RTP. For an Asterisk on another machine, behind NAT or TLS: docs/install-asterisk.md, "Other ways
+# for the audio".
+# [media]
+# transport = "websocket"
+
 # An agent is a voice that serves calls: the dialplan names it, `Gosub(parley,s,1(agent={choices.agent}))`.
 [agents.{choices.agent}]
 flow = "{choices.flow}"
@@ -184,8 +189,9 @@ def _install_steps(snippets: Path, data_dir: Path, choices: Choices) -> tuple[In
         ),
         InstallStep(
             f"{config}/ari.conf, [general]",
-            "Switch ARI on, and let it tell Parley which call a leg belongs to and which number was dialled:",
-            "enabled = yes\nchannelvars = CHANNEL(linkedid),CALLERID(dnid)",
+            "Switch ARI on, and let it tell Parley which call a leg belongs to, which number was dialled, and whether "
+            "the caller's own audio is wideband:",
+            "enabled = yes\nchannelvars = CHANNEL(linkedid),CALLERID(dnid),CHANNEL(audionativeformat)",
         ),
         InstallStep(f"{config}/ari.conf", "Add at the end:", "#include ari_parley.conf"),
         InstallStep(f"{config}/extensions.conf", "Add at the end:", "#include extensions_parley.conf"),

@@ -92,6 +92,12 @@ class Metrics:
         self._media = Counter(
             "parley_media_events", "Counts of ended audio connections.", ["kind"], registry=self.registry
         )
+        self._strangers = Counter(
+            "parley_audiosocket_refused",
+            "Connections to the AudioSocket port refused, by why.",
+            ["why"],
+            registry=self.registry,
+        )
         self._pbx = Gauge("parley_pbx_connected", "1 while the PBX is connected.", registry=self.registry)
         self._ami = Gauge("parley_ami_connected", "1 while AMI is connected.", registry=self.registry)
         self._ready = Gauge("parley_ready", "1 while this check of /ready passes.", ["check"], registry=self.registry)
@@ -157,6 +163,10 @@ class Metrics:
         """Add what a call's audio connection has counted; tell each connection once, when it has ended."""
         for kind, count in asdict(stats).items():
             self._media.labels(kind).inc(count)
+
+    def audiosocket_refused(self, why: str) -> None:
+        """Count a connection to the AudioSocket port that was refused; why: a stable word such as `unknown_id`."""
+        self._strangers.labels(why).inc()
 
     def pbx_connected(self, connected: bool) -> None:
         """Tell whether the PBX is connected."""

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from ari_app.ami import AmiClient
 from ari_app.call_control import AriCallControl
+from parley.app.audio_lines import audio_lines
 from parley.app.call_runner import Services
 from parley.app.clock import SystemClock
 from parley.app.data_lock import data_lock
@@ -77,7 +78,7 @@ class Node:
         """
         settings = self._settings
         asterisk = settings.asterisk
-        password = asterisk.read_password()
+        password, tls = asterisk.read_password(), asterisk.read_tls()
         # Listening comes first: a second process, started by mistake, must not get as far as the first one's records.
         await _serve_health(settings, stack, self._metrics, self._checks)
         stack.enter_context(data_lock(settings.data_dir, self._name))
@@ -86,7 +87,10 @@ class Node:
         self._log = SqlCallLog(self._database)
         interrupted = await self._log.interrupted(self._name)
         ami = _running_ami(asterisk.ami, stack, tasks, self._metrics)
-        self._control = AriCallControl(asterisk.url, asterisk.username, password, asterisk.application, ami=ami)
+        lines = await stack.enter_async_context(audio_lines(settings.media, tls, self._metrics.audiosocket_refused))
+        self._control = AriCallControl(
+            asterisk.url, asterisk.username, password, asterisk.application, ami=ami, tls=tls
+        )
         stack.push_async_callback(self._control.aclose)
         connected = await self._connect_at_once()
         found = await self._claim(interrupted, stack) if connected else []
@@ -101,6 +105,7 @@ class Node:
         self._services = Services(
             settings=settings,
             control=self._control,
+            lines=lines,
             recognizer=RemoteRecognizer(channel),
             synthesizer=self._synthesizer,
             flows=flows,

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 
 from parley.app.settings import Settings
 from parley.app.voices import FILLERS, synthesizer_engine
-from parley.call_control import AudioCodec
 from parley.conversation.flow.flow import Flow
 from parley.conversation.flow.step import Line
 from parley.conversation.ports import SpeechRequest
@@ -38,7 +37,11 @@ async def warm_prompts(settings: Settings, flows: Mapping[str, Flow], synthesize
 
 def _requests(settings: Settings, flows: Mapping[str, Flow]) -> Iterator[SpeechRequest]:
     """Yield each fixed sentence as the dialogue will ask for it."""
-    rate_hz = AudioCodec(settings.media.codec).rate_hz
+    for rate_hz in settings.media.rates_hz:
+        yield from _requests_at(rate_hz, settings, flows)
+
+
+def _requests_at(rate_hz: int, settings: Settings, flows: Mapping[str, Flow]) -> Iterator[SpeechRequest]:
     for name, flow in flows.items():
         agent = settings.agents[name]
         for language in flow.languages:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import ssl
 import tomllib
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,7 +17,11 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from parley.call_control import AUDIOSOCKET_CODECS, RTP_CODECS, WEBSOCKET_CODECS, AudioCodec
+
 DEFAULT_FILE = Path("parley.toml")
+CARRIED = {"rtp": RTP_CODECS, "websocket": WEBSOCKET_CODECS, "audiosocket": AUDIOSOCKET_CODECS}
+"""Codecs by transport."""
 _PLAIN_PATH = re.compile(r"[0-9A-Za-z_./-]+")
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -61,6 +66,8 @@ class AsteriskSettings(Section):
     password_file: Path | None = None
     application: str = Field(default="parley", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     ami: AmiSettings = AmiSettings()
+    ca_file: Path | None = None
+    """Certificates (PEM) that may sign Asterisk's, instead of the system's; for an `https` address."""
 
     @field_validator("url")
     @classmethod
@@ -68,6 +75,27 @@ class AsteriskSettings(Section):
         if not url.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://, for instance http://127.0.0.1:8088/ari")
         return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _has_tls_for_ca_file(self) -> Self:
+        if self.ca_file is not None and not self.url.startswith("https://"):
+            raise ValueError("ca_file is for an https:// address in url: correct the address, or leave ca_file out")
+        return self
+
+    def read_tls(self) -> ssl.SSLContext | None:
+        """Return how to check Asterisk's certificate, None for the system's way.
+
+        Raises SettingsError when ca_file cannot be used.
+        """
+        if self.ca_file is None:
+            return None
+        try:
+            return ssl.create_default_context(cafile=self.ca_file)
+        except (OSError, ssl.SSLError) as err:
+            raise SettingsError(
+                f"asterisk.ca_file = {str(self.ca_file)!r} cannot be used ({err}): "
+                "name a PEM file with the certificate of the authority that signed Asterisk's"
+            ) from err
 
     def read_password(self) -> str:
         """Return the ARI password; raises SettingsError when there is none."""
@@ -78,13 +106,31 @@ PasswordSection = TypeVar("PasswordSection", AmiSettings, AsteriskSettings)
 
 
 class MediaSettings(Section):
-    """The audio legs between the PBX and us."""
+    """The audio between the PBX and us."""
 
+    transport: Literal["rtp", "websocket", "audiosocket"] = "rtp"
+    codec: Literal["auto", "ulaw", "alaw", "slin", "slin16", "g722"] = "auto"
+    """`auto`: ulaw over RTP; otherwise slin16 for callers whose own audio is wideband, slin for the others."""
     host: str = "127.0.0.1"
-    """Our address as the PBX reaches it; also the one we bind."""
+    """Our address as the PBX reaches it; also the one we bind (RTP, AudioSocket)."""
     first_port: Port = 21000
+    """Of RTP."""
     last_port: Port = 21998
-    codec: Literal["ulaw", "alaw", "slin", "g722"] = "ulaw"
+    audiosocket_port: Port = 9092
+    """TCP."""
+
+    def codec_for(self, wideband: bool) -> AudioCodec:
+        """Return the codec of a call; wideband: the party's own audio reaches beyond 4 kHz."""
+        if self.codec != "auto":
+            return AudioCodec(self.codec)
+        if self.transport == "rtp":
+            return AudioCodec.ULAW
+        return AudioCodec.SLIN16 if wideband else AudioCodec.SLIN
+
+    @property
+    def rates_hz(self) -> tuple[int, ...]:
+        """Rates that calls may have, the likelier one first."""
+        return tuple(dict.fromkeys(self.codec_for(wideband).rate_hz for wideband in (False, True)))
 
     @field_validator("host")
     @classmethod
@@ -97,6 +143,16 @@ class MediaSettings(Section):
         if address.is_unspecified:
             raise ValueError("must be one address of this machine as the PBX reaches it, not all of them")
         return host
+
+    @model_validator(mode="after")
+    def _carries_the_codec(self) -> Self:
+        carried = sorted(CARRIED[self.transport])
+        if self.codec != "auto" and self.codec not in carried:
+            raise ValueError(
+                f"codec = {self.codec!r} does not travel over {self.transport} in both directions; "
+                f"use one of auto, {', '.join(carried)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_ports(self) -> Self:
@@ -190,7 +246,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _has_a_port_per_call(self) -> Self:
         ports = self.media.last_port - self.media.first_port + 1
-        if ports < self.limits.max_calls:
+        if self.media.transport == "rtp" and ports < self.limits.max_calls:
             raise ValueError(
                 f"limits.max_calls = {self.limits.max_calls} calls need as many ports, [media] has {ports}: "
                 "widen first_port to last_port, or lower max_calls"
@@ -302,6 +358,8 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     asterisk = _with_password_from(folder, asterisk).model_copy(
         update={"ami": _with_password_from(folder, asterisk.ami)}
     )
+    if asterisk.ca_file is not None:
+        asterisk = asterisk.model_copy(update={"ca_file": folder / asterisk.ca_file})
     return settings.model_copy(
         update={
             "data_dir": folder / settings.data_dir,

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from parley.app.audio_lines import RtpLines
 from parley.app.call_runner import Services
 from parley.app.clock import SystemClock
 from parley.app.metrics import Metrics
@@ -84,6 +85,7 @@ async def running_node(
         Services(
             settings=settings,
             control=control,
+            lines=RtpLines(settings.media),
             recognizer=FakeRecognizer(),
             synthesizer=synthesizer,
             flows=flows,

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from parley.app.settings import SettingsError, load_settings
+from parley.call_control import AudioCodec
 
 MINIMAL = '[agents.reception]\nflow = "appointment"\n'
 
@@ -52,6 +53,18 @@ def test_password_never_shows_in_the_settings_text(tmp_path: Path, monkeypatch: 
         ("[media]\nhost = '0.0.0.0'\n" + MINIMAL, "media.host = '0.0.0.0': must be one address"),
         ("[media]\nhost = 'localhost'\n" + MINIMAL, "media.host = 'localhost': must be an IP address"),
         ("data_dir = 'my data'\n" + MINIMAL, "data_dir = 'my data': may hold letters"),
+        ("[media]\ntransport = 'sip'\n" + MINIMAL, "media.transport = 'sip'"),
+        ("[media]\ncodec = 'opus'\n" + MINIMAL, "media.codec = 'opus'"),
+        (
+            "[media]\ncodec = 'slin16'\n" + MINIMAL,
+            "'slin16' does not travel over rtp in both directions; use one of auto",
+        ),
+        (
+            "[media]\ntransport = 'audiosocket'\ncodec = 'ulaw'\n" + MINIMAL,
+            "'ulaw' does not travel over audiosocket in both directions; use one of auto, slin, slin16",
+        ),
+        ("[media]\ntransport = 'websocket'\ncodec = 'g722'\n" + MINIMAL, "use one of auto, alaw, slin, slin16, ulaw"),
+        ("[asterisk]\nca_file = 'ca.pem'\n" + MINIMAL, "ca_file is for an https:// address"),
     ],
 )
 def test_wrong_settings_name_the_key_and_the_fix(tmp_path: Path, text: str, complaint: str) -> None:
@@ -98,3 +111,38 @@ def test_flow_given_as_a_path_counts_from_the_files_folder_and_a_name_stays_a_na
     agents = load_settings(write(tmp_path, text)).agents
     assert agents["a"].flow == str(tmp_path / "flows" / "pizza")
     assert agents["b"].flow == "pizza"
+
+
+@pytest.mark.parametrize(
+    ("media", "narrow", "wide"),
+    [
+        ("", "ulaw", "ulaw"),
+        ("transport = 'websocket'", "slin", "slin16"),
+        ("transport = 'audiosocket'", "slin", "slin16"),
+        ("transport = 'websocket'\ncodec = 'ulaw'", "ulaw", "ulaw"),
+        ("codec = 'g722'", "g722", "g722"),
+    ],
+)
+def test_codec_of_a_call_follows_transport_setting_and_caller(
+    tmp_path: Path, media: str, narrow: str, wide: str
+) -> None:
+    settings = load_settings(write(tmp_path, f"[media]\n{media}\n" + MINIMAL)).media
+    assert (settings.codec_for(wideband=False), settings.codec_for(wideband=True)) == (narrow, wide)
+    assert set(settings.rates_hz) == {AudioCodec(narrow).rate_hz, AudioCodec(wide).rate_hz}
+
+
+def test_transports_without_udp_ports_need_none(tmp_path: Path) -> None:
+    text = "[media]\ntransport = 'websocket'\nfirst_port = 2000\nlast_port = 2001\n" + MINIMAL
+    assert load_settings(write(tmp_path, text)).media.transport == "websocket"
+
+
+def test_certificate_authority_is_read_from_the_settings_folder_or_explained(tmp_path: Path) -> None:
+    text = "[asterisk]\nurl = 'https://pbx:8089/ari'\nca_file = 'ca.pem'\n" + MINIMAL
+    asterisk = load_settings(write(tmp_path, text)).asterisk
+    assert asterisk.ca_file == tmp_path / "ca.pem"
+    with pytest.raises(SettingsError, match=r"asterisk\.ca_file = .* cannot be used.*PEM"):
+        asterisk.read_tls()
+    (tmp_path / "ca.pem").write_text("no certificate", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"asterisk\.ca_file"):
+        asterisk.read_tls()
+    assert load_settings(write(tmp_path, MINIMAL)).asterisk.read_tls() is None

@@ -108,6 +108,24 @@ async def test_audiosocket_leg_is_told_address_and_id(ari: AriServer, control: A
     assert SOCKET_ID not in repr(named.peers), "the id is a secret"
 
 
+@pytest.mark.parametrize(("target", "lines"), [(TARGET, 1), (WebSocketTarget(), 0)])
+async def test_media_leg_that_somebody_ends_is_logged_unless_it_ends_with_our_connection(
+    ari: AriServer,
+    control: AriCallControl,
+    log: EventLog,
+    leg: LegId,
+    target: AudioTarget,
+    lines: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await control.attach_audio(leg, target, deaf)
+    [media] = ari.asked("POST /channels/externalMedia")
+    await ari.send({"type": "ChannelDestroyed", "cause": 16, "channel": {"id": media.body["channelId"]}})
+    await ari.offer("1.2")
+    await log.next(LegOffered)
+    assert caplog.text.count("somebody ended a media leg of ours") == lines
+
+
 async def test_end_of_ours_that_cannot_be_opened_deletes_the_media_leg(
     ari: AriServer, control: AriCallControl, leg: LegId
 ) -> None:

@@ -51,6 +51,20 @@ def test_offered_leg_has_the_sites_variables_and_not_those_that_name_call_and_nu
     assert offered.leg.state is LegState.OFFERED
 
 
+@pytest.mark.parametrize(
+    ("formats", "wideband"),
+    [
+        *[(formats, True) for formats in ("(g722)", "(g722|ulaw)", "(slin16)", "(opus|ulaw)")],
+        *[(formats, False) for formats in ("(ulaw|g722)", "(ulaw)", "(slin)", "", "(g7221)")],
+    ],
+)
+def test_leg_is_wideband_when_the_codec_that_it_uses_is(formats: str, wideband: bool) -> None:
+    channel = Channel("7.2", state="Ring", variables={"CHANNEL(audionativeformat)": formats})
+    [offered] = told(LegBook(), [StasisStart(channel, ())])
+    assert isinstance(offered, LegOffered)
+    assert (offered.leg.wideband, offered.leg.variables) == (wideband, {})
+
+
 def test_dialled_number_survives_a_subroutine_and_call_is_the_linked_id() -> None:
     variables = {"CALLERID(dnid)": "100", "CHANNEL(linkedid)": "7.1", "EMPTY": ""}
     channel = Channel("7.2", state="Up", extension="s", variables=variables)

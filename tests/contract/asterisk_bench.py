@@ -40,7 +40,13 @@ def contract_asterisk() -> Asterisk:
     """Return an Asterisk with the contract suite's dialplan, not yet started."""
     return Asterisk(
         additions={"extensions.conf": DIALPLAN},
-        settings={("ari.conf", "general", "channelvars"): "SITE_NOTE,CHANNEL(linkedid),CALLERID(dnid)"},
+        settings={
+            (
+                "ari.conf",
+                "general",
+                "channelvars",
+            ): "SITE_NOTE,CHANNEL(linkedid),CALLERID(dnid),CHANNEL(audionativeformat)"
+        },
         life_s=120,
     )
 

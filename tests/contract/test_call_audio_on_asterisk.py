@@ -1,23 +1,41 @@
-"""RtpAudio through a real Asterisk, judged by what the caller's phone heard: every codec, clear, count, strangers."""
+"""CallAudio through a real Asterisk over every transport, judged by what the caller's phone heard.
+
+Both directions, `clear`, the count of samples, keys, peers that go, and strangers.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import time
+import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
-from audio_fork.rtp_audio import RtpAudio
+from audio_fork.audiosocket_protocol import Kind, encode
+from audio_fork.audiosocket_server import AudioSocketServer
+from audio_fork.call_audio import CallAudioBase
+from media_core.events import DigitHeard, PeerGone
 from media_core.rtp import build_rtp
 from media_core.tones import ToneDetector, tone
-from parley.app.audio_connectors import rtp_connector
-from parley.call_control import RTP_CODECS, AudioCodec, LegAnswered, LegOffered, RtpTarget
+from parley.app.audio_lines import AudioLine, AudioLines, AudioSocketLines, RtpLine, audio_lines
+from parley.app.settings import MediaSettings
+from parley.call_control import (
+    DigitReceived,
+    LegAnswered,
+    LegEnded,
+    LegId,
+    LegOffered,
+    WebSocketPeer,
+)
 from tests.contract.asterisk_bench import AsteriskBench, asterisk_bench
-from tests.contract.benches import EventLog
+from tests.contract.benches import EventLog, until
 from tests.contract.test_call_control import listening
 from tests.support.asterisk import Asterisk
 from tests.support.hearing import frequency_hz, level_dbfs, silence_after, speech_segments
@@ -26,13 +44,32 @@ from tests.support.recording import tone as phone_tone
 
 pytestmark = [pytest.mark.contract, pytest.mark.asyncio(loop_scope="module")]
 
-AGENT_HZ, CALLER_HZ, STRANGER_HZ = 600.0, 1000.0, 1700.0
+AGENT_HZ, CALLER_HZ = 600.0, 1000.0
 CLEAR_MS = 40
 """From clear() to silence at the caller's phone."""
 PATH_MS = 20
 """What one frame's length blurs at either end."""
 
-codecs = pytest.mark.parametrize("codec", sorted(RTP_CODECS))
+WAYS = (
+    *("rtp ulaw", "rtp alaw", "rtp slin", "rtp g722"),
+    *("websocket ulaw", "websocket alaw", "websocket slin", "websocket slin16"),
+    *("audiosocket slin", "audiosocket slin16"),
+)
+every_way = pytest.mark.parametrize("way", WAYS)
+every_transport = pytest.mark.parametrize("way", ["rtp ulaw", "websocket slin16", "audiosocket slin"])
+connections = pytest.mark.parametrize("way", ["websocket slin", "audiosocket slin"])
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that was answered, and both its ends."""
+
+    phone: PhoneCall
+    audio: CallAudioBase
+    leg_id: LegId
+    log: EventLog
+    lines: AudioLines
+    line: AudioLine
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -42,27 +79,27 @@ async def bench(asterisk: Asterisk) -> AsyncIterator[AsteriskBench]:
 
 
 @asynccontextmanager
-async def call_with_audio(bench: AsteriskBench, codec: AudioCodec) -> AsyncIterator[tuple[PhoneCall, RtpAudio]]:
+async def call_over(bench: AsteriskBench, way: str) -> AsyncIterator[Call]:
     """Let a caller dial, connect the audio before the answer, answer."""
-    async with listening(bench.control) as log:
-        audio = RtpAudio.open(codec)
-        try:
-            yield await _answered(bench, log, audio, codec), audio
-        finally:
-            await audio.aclose()
+    transport, codec = way.split()
+    media = MediaSettings.model_validate({"transport": transport, "codec": codec}).model_copy(
+        update={"audiosocket_port": 0}
+    )
+    async with AsyncExitStack() as stack:
+        log = await stack.enter_async_context(listening(bench.control))
+        lines = await stack.enter_async_context(audio_lines(media, None))
+        line = lines.open(wideband=False)
+        stack.push_async_callback(line.audio.aclose)
+        phone = bench.caller.dial("920")
+        leg_id = (await log.next(LegOffered)).leg.id
+        await bench.control.attach_audio(leg_id, line.target, line.connect)
+        await bench.control.answer(leg_id)
+        await log.next(LegAnswered)
+        await phone.wait_answered()
+        yield Call(phone, line.audio, leg_id, log, lines, line)
 
 
-async def _answered(bench: AsteriskBench, log: EventLog, audio: RtpAudio, codec: AudioCodec) -> PhoneCall:
-    call = bench.caller.dial("920")
-    leg_id = (await log.next(LegOffered)).leg.id
-    await bench.control.attach_audio(leg_id, RtpTarget(*audio.local_address, codec), rtp_connector(audio))
-    await bench.control.answer(leg_id)
-    await log.next(LegAnswered)
-    await call.wait_answered()
-    return call
-
-
-async def caller_heard_by(audio: RtpAudio, frequency: float, wanted_ms: int) -> int:
+async def caller_heard_by(audio: CallAudioBase, frequency: float, wanted_ms: int) -> int:
     """Listen until so much of this tone has come, for two seconds at most; return how many ms came."""
     detector = ToneDetector(audio.rate_hz, [frequency])
     blocks = 0
@@ -77,55 +114,186 @@ async def caller_heard_by(audio: RtpAudio, frequency: float, wanted_ms: int) -> 
     return blocks * 20
 
 
-@codecs
-async def test_audio_flows_both_ways(bench: AsteriskBench, codec: AudioCodec) -> None:
-    async with call_with_audio(bench, codec) as (call, audio):
-        audio.play(tone([AGENT_HZ], 600, audio.rate_hz))
-        call.play(phone_tone(CALLER_HZ, 1.0))
-        assert await caller_heard_by(audio, CALLER_HZ, 600) >= 600
-        [segment] = speech_segments(call.heard)
+@every_way
+async def test_audio_flows_both_ways(bench: AsteriskBench, way: str) -> None:
+    async with call_over(bench, way) as call:
+        assert call.audio.rate_hz == (16000 if way.endswith(("slin16", "g722")) else 8000)
+        call.audio.play(tone([AGENT_HZ], 600, call.audio.rate_hz))
+        call.phone.play(phone_tone(CALLER_HZ, 1.0))
+        assert await caller_heard_by(call.audio, CALLER_HZ, 600) >= 600
+        [segment] = speech_segments(call.phone.heard)
         assert abs(segment.length_s - 0.6) < 0.05
-        assert abs(frequency_hz(call.heard.samples(segment.start_s, segment.end_s)) - AGENT_HZ) < 20
+        assert abs(frequency_hz(call.phone.heard.samples(segment.start_s, segment.end_s)) - AGENT_HZ) < 20
 
 
-@codecs
-async def test_clear_silences_the_callers_phone_within_40_ms(bench: AsteriskBench, codec: AudioCodec) -> None:
-    async with call_with_audio(bench, codec) as (call, audio):
-        audio.play(tone([AGENT_HZ], 5000, audio.rate_hz))
+@every_way
+async def test_clear_silences_the_phone_within_40_ms_and_played_samples_are_those_that_it_heard(
+    bench: AsteriskBench, way: str
+) -> None:
+    async with call_over(bench, way) as call:
+        call.audio.play(tone([AGENT_HZ], 5000, call.audio.rate_hz))
         await asyncio.sleep(0.7)
         cleared_s = time.monotonic()
-        audio.clear()
+        call.audio.clear()
+        played_at_once = call.audio.played_samples
         await asyncio.sleep(0.4)
-        silent_s = silence_after(call.heard, cleared_s - 0.1, least_ms=100)
+        silent_s = silence_after(call.phone.heard, cleared_s - 0.1, least_ms=100)
+        [segment] = speech_segments(call.phone.heard)
     assert (silent_s - cleared_s) * 1000 <= CLEAR_MS
+    for played in (played_at_once, call.audio.played_samples):
+        assert abs(played * 1000 / call.audio.rate_hz - segment.length_s * 1000) <= PATH_MS
 
 
-@codecs
-async def test_played_samples_are_those_that_the_phone_heard(bench: AsteriskBench, codec: AudioCodec) -> None:
-    async with call_with_audio(bench, codec) as (call, audio):
-        audio.play(tone([AGENT_HZ], 5000, audio.rate_hz))
+@every_transport
+async def test_sentence_after_sentence_is_heard_whole_and_counted(bench: AsteriskBench, way: str) -> None:
+    async with call_over(bench, way) as call:
+        marks = []
+        for _ in range(3):
+            marks.append(call.audio.play(tone([AGENT_HZ], 210, call.audio.rate_hz)))
+            async with asyncio.timeout(2):
+                while call.audio.played_samples < marks[-1]:
+                    await asyncio.sleep(0.005)
+            await asyncio.sleep(0.35)
+        assert call.audio.played_samples == marks[-1]
+        lengths = [segment.length_s for segment in speech_segments(call.phone.heard, join_ms=100)]
+        assert lengths == pytest.approx([0.21] * 3, abs=0.03)
+        assert call.audio.stats().underruns == 0
+
+
+@every_transport
+async def test_silence_goes_to_the_caller_while_nothing_is_played(bench: AsteriskBench, way: str) -> None:
+    async with call_over(bench, way) as call:
+        before = call.phone.media.packets_received
         await asyncio.sleep(0.5)
-        audio.clear()
+        assert call.phone.media.packets_received - before >= 20
+
+
+@every_transport
+async def test_a_key_counts_once(bench: AsteriskBench, way: str) -> None:
+    async with call_over(bench, way) as call:
+        await call.phone.press("5", 80)
+        assert (await call.log.next(DigitReceived)).digit == "5"
         await asyncio.sleep(0.3)
-        [segment] = speech_segments(call.heard)
-        played_ms = audio.played_samples * 1000 / audio.rate_hz
-    assert abs(played_ms - segment.length_s * 1000) <= PATH_MS
+        await call.phone.hangup()
+        await call.log.next(LegEnded)
+        await call.audio.aclose()
+        in_the_media = [event async for event in call.audio.events() if isinstance(event, DigitHeard)]
+        by_the_pbx = call.log.about(call.leg_id, [DigitReceived])
+    assert len(in_the_media) + len(by_the_pbx) == 1
+
+
+@connections
+async def test_a_media_leg_that_asterisk_ends_is_told_and_the_caller_stays(bench: AsteriskBench, way: str) -> None:
+    async with call_over(bench, way) as call:
+        [media_leg] = [channel for channel in await bench.channel_ids() if channel != call.leg_id]
+        await bench.rest.hangup(media_leg)
+        async with asyncio.timeout(2):
+            events = [event async for event in call.audio.events()]
+        assert isinstance(events[-1], PeerGone)
+        assert not call.phone.is_ended
+        assert [leg.id for leg in await bench.control.legs()] == [call.leg_id]
+
+
+@connections
+async def test_our_end_that_closes_takes_the_media_leg_away_and_the_caller_stays(
+    bench: AsteriskBench, way: str
+) -> None:
+    async with call_over(bench, way) as call:
+        await call.audio.aclose()
+
+        async def only_the_leg() -> bool:
+            return await bench.channel_ids() == [call.leg_id]
+
+        assert await until(only_the_leg)
+        assert not call.phone.is_ended
+
+
+@every_transport
+async def test_the_audio_can_be_attached_anew_while_the_caller_is_there(bench: AsteriskBench, way: str) -> None:
+    async with call_over(bench, way) as call:
+        again = call.lines.open(wideband=False)
+        try:
+            await bench.control.attach_audio(call.leg_id, again.target, again.connect)
+            again.audio.play(tone([AGENT_HZ], 300, again.audio.rate_hz))
+            call.phone.play(phone_tone(CALLER_HZ, 1.0))
+            assert await caller_heard_by(again.audio, CALLER_HZ, 300) >= 300
+            [segment] = speech_segments(call.phone.heard)
+            assert segment.length_s == pytest.approx(0.3, abs=0.05)
+        finally:
+            await again.audio.aclose()
+
+
+async def loudest_of(audio: CallAudioBase) -> float:
+    """Listen for what has come so far; return its loudest block's level."""
+    loudest = -120.0
+    async with asyncio.timeout(2):
+        async for block in audio.blocks():
+            loudest = max(loudest, level_dbfs(block.pcm))
+            if block.position > audio.position - audio.rate_hz // 10:
+                break
+    return loudest
 
 
 async def test_strangers_packets_are_not_heard(bench: AsteriskBench) -> None:
-    async with call_with_audio(bench, AudioCodec.ULAW) as (call, audio):
+    async with call_over(bench, "rtp ulaw") as call:
+        assert isinstance(call.line, RtpLine)
         await asyncio.sleep(0.2)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
             for number in range(40):
                 packet = build_rtp(0, number, number * 160, 7, bytes([0x10, 0x90] * 80))
-                stranger.sendto(packet, audio.local_address)
+                stranger.sendto(packet, call.line.audio.local_address)
                 await asyncio.sleep(0.005)
-        loudest = -120.0
-        async with asyncio.timeout(2):
-            async for block in audio.blocks():
-                loudest = max(loudest, level_dbfs(block.pcm))
-                if block.position > audio.position - audio.rate_hz // 10:
-                    break
-        assert audio.stats().strangers >= 40
-        assert loudest < -60
-        assert not call.is_ended
+        assert await loudest_of(call.audio) < -60
+        assert call.audio.stats().strangers >= 40
+        assert not call.phone.is_ended
+
+
+async def test_strangers_connections_to_the_audiosocket_port_are_refused_and_the_call_goes_on(
+    bench: AsteriskBench,
+) -> None:
+    async with call_over(bench, "audiosocket slin") as call:
+        assert isinstance(call.lines, AudioSocketLines)
+        server: AudioSocketServer = call.lines.server
+        used = call.audio.connection_id  # type: ignore[attr-defined]
+        loud = encode(Kind.SLIN, b"\x00\x40\x00\xc0" * 80) * 5
+        for first in (
+            encode(Kind.ID, uuid.UUID(used).bytes),
+            encode(Kind.ID, uuid.uuid4().bytes),
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"\xff" * 5000,
+        ):
+            reader, writer = await asyncio.open_connection(*server.address)
+            writer.write(first + loud)
+            async with asyncio.timeout(2):
+                with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                    await reader.readexactly(1)
+            writer.close()
+        assert sum(server.refused.values()) == 4
+        assert await loudest_of(call.audio) < -60
+        call.audio.play(tone([AGENT_HZ], 200, call.audio.rate_hz))
+        await asyncio.sleep(0.4)
+        assert speech_segments(call.phone.heard)
+
+
+async def test_strangers_websockets_get_nothing_from_asterisk_and_the_call_goes_on(
+    asterisk: Asterisk, bench: AsteriskBench
+) -> None:
+    peers: list[WebSocketPeer] = []
+    async with call_over(bench, "websocket slin") as call:
+        again = call.lines.open(wideband=False)
+
+        async def connect(peer: object) -> None:
+            assert isinstance(peer, WebSocketPeer)
+            peers.append(peer)
+            await again.connect(peer)
+
+        await bench.control.attach_audio(call.leg_id, again.target, connect)
+        used = urlsplit(peers[0].url).path.rpartition("/")[2]
+        async with aiohttp.ClientSession() as stranger:
+            for guess in (used, str(uuid.uuid4()), "", "../ari/events"):
+                with pytest.raises(aiohttp.ClientError):
+                    await stranger.ws_connect(f"{asterisk.ari_url}/media/{guess}", protocols=("media",))
+        again.audio.play(tone([AGENT_HZ], 200, again.audio.rate_hz))
+        await asyncio.sleep(0.4)
+        assert speech_segments(call.phone.heard)
+        await again.audio.aclose()

@@ -60,7 +60,7 @@ class ParleyProcess:
         self._life_s = life_s
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._http_port = _free_port()
+        self._http_port = free_port()
         self._last_lines: list[str] = []
         self._starts = 0
         self.exit_status: int | None = None
@@ -167,7 +167,8 @@ class ParleyProcess:
                         self._on_log(entry)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a TCP port of the loopback interface that nobody uses now."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
