@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from ari_app.rest import AsteriskInfo
@@ -11,6 +11,7 @@ from parley.app.audio_probe import TONE_MS, RoundTrip
 from parley.app.findings import Finding, ok, problem, warning
 from parley.app.free_port import why_not_free
 from parley.app.settings import MediaSettings, Settings
+from parley.call_control import AudioCodec
 
 TRANSPORT_MODULES = {
     "rtp": {"chan_rtp.so": "media legs (externalMedia over RTP)"},
@@ -22,26 +23,35 @@ TRANSPORT_MODULES = {
 }
 FIRST_WITH_MEDIA_JSON = {20: 18, 22: 8, 23: 2}
 """Major → minor version whose WebSocket channel knows JSON and marks; 21 never did, from 24 on all do."""
+FIRST_WITH_WIDE_AUDIOSOCKET = {20: 17, 21: 12, 22: 7, 23: 1}
+"""Major → minor version that says over AudioSocket which rate it sends."""
 _VERSION = re.compile(r"(?:certified/)?(\d+)\.(\d+)")
 
 
 def check_transport(info: AsteriskInfo, media: MediaSettings) -> Iterator[Finding]:
-    """Tell when this Asterisk is too old for the transport."""
-    if media.transport == "websocket" and not _knows_media_json(info.version):
+    """Tell when this Asterisk is too old for the transport, or for the codec over it."""
+    if media.transport == "websocket" and not _is_at_least(info.version, FIRST_WITH_MEDIA_JSON):
         yield problem(
             "version",
             f"Asterisk {info.version} has no JSON on media WebSockets: 20.18, 22.8 or 23.2 is needed",
             'update Asterisk, or set transport = "rtp" in [media]',
         )
+    wide = media.transport == "audiosocket" and AudioCodec.SLIN16 in map(media.codec_for, (False, True))
+    if wide and not _is_at_least(info.version, FIRST_WITH_WIDE_AUDIOSOCKET):
+        yield problem(
+            "version",
+            f"Asterisk {info.version} has no slin16 over AudioSocket: 20.17, 21.12, 22.7 or 23.1 is needed",
+            'set codec = "slin" in [media], or update Asterisk',
+        )
 
 
-def _knows_media_json(version: str) -> bool:
+def _is_at_least(version: str, first: Mapping[int, int]) -> bool:
     """Tell whether the version is new enough; one that cannot be read (a build from git) is left to the audio test."""
     read = _VERSION.match(version)
     if read is None:
         return True
     major, minor = int(read[1]), int(read[2])
-    return major >= 24 or minor >= FIRST_WITH_MEDIA_JSON.get(major, minor + 1)
+    return major > max(first) or minor >= first.get(major, minor + 1)
 
 
 def check_audiosocket_port(media: MediaSettings) -> Finding | None:

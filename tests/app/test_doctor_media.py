@@ -43,6 +43,17 @@ def test_asterisk_without_json_on_media_websockets_is_told(version: str, new_eno
 
 
 @pytest.mark.parametrize(
+    ("version", "new_enough"), [("22.7.0", True), ("22.6.1", False), ("21.12.0", True), ("18.2", False)]
+)
+def test_asterisk_without_wideband_over_audiosocket_is_told(version: str, new_enough: bool) -> None:
+    info = AsteriskInfo(version, 0)
+    found = list(check_transport(info, MediaSettings(transport="audiosocket")))
+    assert [finding.level for finding in found] == ([] if new_enough else [Level.PROBLEM])
+    assert all('codec = "slin"' in finding.fix for finding in found)
+    assert list(check_transport(info, MediaSettings(transport="audiosocket", codec="slin"))) == []
+
+
+@pytest.mark.parametrize(
     ("media", "named"),
     [
         ({}, "127.0.0.1:21000-21998 (UDP)"),

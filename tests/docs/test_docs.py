@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from parley.app.call_results import ParleyStatus
 from parley.app.doctor import NEEDED_MODULES, SUBROUTINE_MODULES, USEFUL_MODULES
+from parley.app.doctor_media import TRANSPORT_MODULES
 from parley.app.init_asterisk import Choices, init_asterisk
 from parley.app.metrics import Metrics
 from parley.app.settings import AgentSettings, Settings, load_settings
@@ -222,7 +223,12 @@ async def test_every_dialplan_example_loads_without_complaint_and_names_what_exi
 def test_install_lists_every_module_that_the_doctor_looks_for() -> None:
     listed = first_cells(section("install-asterisk.md", "Asterisk's modules"))
     text = section("install-asterisk.md", "Asterisk's modules")
-    assert set(listed) == {*NEEDED_MODULES, *USEFUL_MODULES} - set(SUBROUTINE_MODULES) | {"app_stack.so"}
+    by_default = {*NEEDED_MODULES, *TRANSPORT_MODULES["rtp"], *USEFUL_MODULES}
+    assert set(listed) == by_default - set(SUBROUTINE_MODULES) | {"app_stack.so"}
+    others = section("install-asterisk.md", "Other ways for the audio")
+    assert all(
+        f"`{module}`" in others for modules in TRANSPORT_MODULES.values() for module in modules if module not in listed
+    )
     assert all(f"`{module}`" in text for module in SUBROUTINE_MODULES)
 
 
@@ -236,7 +242,8 @@ def test_install_says_every_line_that_init_prints(tmp_path: Path) -> None:
 
 def test_install_s_findings_are_findings_of_the_doctor() -> None:
     doctor = "".join(
-        (ROOT / "parley/app" / name).read_text(encoding="utf-8") for name in ("doctor.py", "doctor_ami.py")
+        (ROOT / "parley/app" / name).read_text(encoding="utf-8")
+        for name in ("doctor.py", "doctor_ami.py", "doctor_media.py")
     )
     checks = re.findall(r"^\| `(?:problem|warning) ([\w-]+(?: \w+)?)`", document("install-asterisk.md"), re.MULTILINE)
     assert len(checks) >= 8
