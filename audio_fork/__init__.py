@@ -1,1 +1,1 @@
-"""A call's audio connection: RTP from and to the PBX becomes blocks, events and playout with marks, and a recording."""
+"""A call's audio connection, over RTP, WebSocket or AudioSocket: blocks, events, playout with marks, a recording."""

@@ -21,8 +21,9 @@ from media_core.events import DigitHeard
 
 logger = logging.getLogger(__name__)
 
-MAX_UNSENT_FRAMES = 10
-"""200 ms that the peer has not taken: more would come too late to be of use."""
+MAX_UNSENT_FRAMES = 20
+"""400 ms on their way to a PBX that does not acknowledge them. Asterisk plays at once whatever comes: more would be
+heard in one burst when the network is back."""
 DIGITS = frozenset(b"0123456789*#ABCD")
 
 
@@ -31,7 +32,7 @@ class Link(Protocol):
 
     @property
     def unsent_octets(self) -> int:
-        """What the system has not taken yet."""
+        """What has not reached the PBX yet."""
         ...
 
     def send(self, octets: bytes) -> None:
@@ -141,7 +142,7 @@ class AudioSocketAudio(CallAudioBase):
         self._went_out(frame, self.position)
 
     def _send(self, octets: bytes) -> None:
-        if self._link is not None and self._link.unsent_octets <= MAX_UNSENT_FRAMES * len(octets):
+        if self._link is not None and self._link.unsent_octets < MAX_UNSENT_FRAMES * len(octets):
             self._link.send(octets)
             self._counts.sent += 1
             return

@@ -7,6 +7,7 @@ refused, counted and logged without flooding. The asyncio side of `audiosocket_p
 from __future__ import annotations
 
 import asyncio
+import socket
 import uuid
 from collections.abc import Callable, Mapping
 from typing import cast
@@ -24,7 +25,7 @@ from audio_fork.clock import PlayoutClock
 from audio_fork.codecs import audiosocket_codec
 from audio_fork.errors import BadPeer, NoFreePort
 from audio_fork.refusals import Refusals
-from audio_fork.sockets import Address, notice_dead_peer
+from audio_fork.sockets import Address, notice_dead_peer, unacknowledged_octets
 
 CONNECT_WITHIN_S = 5.0
 """How long an id waits for its connection."""
@@ -150,6 +151,7 @@ class _Connection(asyncio.Protocol):
         self._server = server
         self._reader = MessageReader(max_payload_octets=ID_OCTETS)
         self._transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
         self._audio: AudioSocketAudio | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._over = False
@@ -164,8 +166,10 @@ class _Connection(asyncio.Protocol):
 
     @property
     def unsent_octets(self) -> int:
-        """What the system has not taken yet."""
-        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+        """What has not reached the PBX yet."""
+        if self._transport is None or self._socket is None:
+            return 0
+        return self._transport.get_write_buffer_size() + unacknowledged_octets(self._socket)
 
     def send(self, octets: bytes) -> None:
         """Send, never waiting."""
@@ -195,7 +199,8 @@ class _Connection(asyncio.Protocol):
         if not self._server.admit(self):
             self._refuse("too_many")
             return
-        notice_dead_peer(self._transport.get_extra_info("socket"))
+        self._socket = self._transport.get_extra_info("socket")
+        notice_dead_peer(self._socket)
         self._wait(IDENTIFY_WITHIN_S, lambda: self._refuse("no_id"))
 
     def data_received(self, data: bytes) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import socket
 import struct
 import sys
+import termios
 import time
 from typing import NamedTuple, Protocol
 
@@ -19,6 +21,7 @@ MAX_DATAGRAM_OCTETS = 2048
 SO_TIMESTAMPNS = 35 if sys.platform == "linux" else None
 """Linux: let the kernel note when each datagram came (socket(7)); the socket module does not name it."""
 _TIMESPEC = struct.Struct("@ll")
+_INT = struct.Struct("@i")
 MAX_AGE_S = 1.0
 """Wall time may be set while a datagram waits; an age beyond this is not believed."""
 DEAD_AFTER_S = 6
@@ -132,6 +135,18 @@ def _no_port_message(host: str, port_range: range | None, reason: str) -> str:
         f"no UDP port for RTP is free on {host} in {span} ({reason}); "
         "widen the range, check the address, or allow fewer calls at once"
     )
+
+
+def unacknowledged_octets(sock: socket.socket) -> int:
+    """Return how much of what was sent over a TCP connection has not reached the peer; 0 where nobody can tell."""
+    if sock.fileno() < 0:
+        return 0
+    count = bytearray(_INT.size)
+    try:
+        fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, count)
+    except OSError:
+        return 0
+    return int(_INT.unpack(count)[0])
 
 
 def notice_dead_peer(sock: socket.socket) -> None:

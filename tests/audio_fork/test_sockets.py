@@ -4,11 +4,12 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from audio_fork.errors import NoFreePort
-from audio_fork.sockets import RtpSocket
+from audio_fork.sockets import RtpSocket, notice_dead_peer, unacknowledged_octets
 from media_core.errors import MediaError
 
 
@@ -93,3 +94,21 @@ def test_a_datagram_that_waited_says_for_how_long(peer: socket.socket) -> None:
             break
     sock.close()
     assert 0.01 <= ages[-1] < 1
+
+
+def test_a_tcp_connection_notices_a_dead_peer_and_tells_what_is_on_its_way() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        ours = socket.create_connection(listening.getsockname())
+        theirs, _ = listening.accept()
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        notice_dead_peer(ours)
+        assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        ours.setblocking(False)
+        assert unacknowledged_octets(ours) == 0
+        with suppress(BlockingIOError):
+            while True:
+                ours.send(bytes(65536))
+        assert unacknowledged_octets(ours) > 65536
+        ours.close()
+        theirs.close()
+        assert unacknowledged_octets(ours) == 0

@@ -10,7 +10,7 @@ import socket
 import time
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -24,12 +24,14 @@ from audio_fork.call_audio import CallAudioBase
 from media_core.events import DigitHeard, PeerGone
 from media_core.rtp import build_rtp
 from media_core.tones import ToneDetector, tone
+from parley.app import audio_probe
 from parley.app.audio_lines import AudioLine, AudioLines, AudioSocketLines, RtpLine, audio_lines
 from parley.app.settings import MediaSettings
 from parley.call_control import (
     DigitReceived,
     LegAnswered,
     LegEnded,
+    LegGone,
     LegId,
     LegOffered,
     WebSocketPeer,
@@ -40,16 +42,22 @@ from tests.contract.test_call_control import listening
 from tests.support.asterisk import Asterisk
 from tests.support.hearing import frequency_hz, level_dbfs, silence_after, speech_segments
 from tests.support.phone_call import PhoneCall
+from tests.support.phone_codec import CODECS, ULAW, PhoneCodec
 from tests.support.recording import tone as phone_tone
+from tests.support.sip_phone import SipPhone
 
 pytestmark = [pytest.mark.contract, pytest.mark.asyncio(loop_scope="module")]
 
 AGENT_HZ, CALLER_HZ = 600.0, 1000.0
 CLEAR_MS = 40
 """From clear() to silence at the caller's phone."""
+RAMP_MS = 5
+"""Goes out after clear(), fading, and counts as played then."""
 PATH_MS = 20
 """What one frame's length blurs at either end."""
 
+G722 = PhoneCodec("G722", 9, ULAW.levels, ULAW.octets)
+"""Only its name and number: what such a phone says and hears is not looked at."""
 WAYS = (
     *("rtp ulaw", "rtp alaw", "rtp slin", "rtp g722"),
     *("websocket ulaw", "websocket alaw", "websocket slin", "websocket slin16"),
@@ -78,16 +86,18 @@ async def bench(asterisk: Asterisk) -> AsyncIterator[AsteriskBench]:
         yield bench
 
 
+def lines_of(way: str) -> AbstractAsyncContextManager[AudioLines]:
+    transport, codec = way.split()
+    media = MediaSettings.model_validate({"transport": transport, "codec": codec})
+    return audio_lines(media.model_copy(update={"audiosocket_port": 0}), None)
+
+
 @asynccontextmanager
 async def call_over(bench: AsteriskBench, way: str) -> AsyncIterator[Call]:
     """Let a caller dial, connect the audio before the answer, answer."""
-    transport, codec = way.split()
-    media = MediaSettings.model_validate({"transport": transport, "codec": codec}).model_copy(
-        update={"audiosocket_port": 0}
-    )
     async with AsyncExitStack() as stack:
         log = await stack.enter_async_context(listening(bench.control))
-        lines = await stack.enter_async_context(audio_lines(media, None))
+        lines = await stack.enter_async_context(lines_of(way))
         line = lines.open(wideband=False)
         stack.push_async_callback(line.audio.aclose)
         phone = bench.caller.dial("920")
@@ -135,13 +145,13 @@ async def test_clear_silences_the_phone_within_40_ms_and_played_samples_are_thos
         await asyncio.sleep(0.7)
         cleared_s = time.monotonic()
         call.audio.clear()
-        played_at_once = call.audio.played_samples
+        played_ms = [call.audio.played_samples * 1000 / call.audio.rate_hz + RAMP_MS]
         await asyncio.sleep(0.4)
         silent_s = silence_after(call.phone.heard, cleared_s - 0.1, least_ms=100)
         [segment] = speech_segments(call.phone.heard)
+        played_ms.append(call.audio.played_samples * 1000 / call.audio.rate_hz)
     assert (silent_s - cleared_s) * 1000 <= CLEAR_MS
-    for played in (played_at_once, call.audio.played_samples):
-        assert abs(played * 1000 / call.audio.rate_hz - segment.length_s * 1000) <= PATH_MS
+    assert played_ms == pytest.approx([segment.length_s * 1000] * 2, abs=PATH_MS)
 
 
 @every_transport
@@ -221,6 +231,54 @@ async def test_the_audio_can_be_attached_anew_while_the_caller_is_there(bench: A
             assert segment.length_s == pytest.approx(0.3, abs=0.05)
         finally:
             await again.audio.aclose()
+
+
+@pytest.mark.parametrize("after_ms", [0, 2, 4, 8])
+@connections
+async def test_caller_who_hangs_up_during_set_up_leaves_nothing(bench: AsteriskBench, way: str, after_ms: int) -> None:
+    async with lines_of(way) as lines, listening(bench.control) as log:
+        line = lines.open(wideband=False)
+        phone = bench.caller.dial("920")
+        leg_id = (await log.next(LegOffered)).leg.id
+        attaching = asyncio.create_task(bench.control.attach_audio(leg_id, line.target, line.connect))
+        await asyncio.sleep(after_ms / 1000)
+        await phone.hangup()
+        assert (await log.next(LegEnded)).leg_id == leg_id
+        [outcome] = await asyncio.gather(attaching, return_exceptions=True)
+        assert outcome is None or isinstance(outcome, LegGone)
+        await line.audio.aclose()
+        assert await bench.nothing_is_left()
+
+
+@pytest.mark.parametrize("way", ["websocket slin16", "audiosocket slin16"])
+async def test_sound_beyond_the_telephone_band_passes_where_the_connection_is_wideband(
+    bench: AsteriskBench, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Two lines in one bridge hear each other's high tones."""
+    monkeypatch.setattr(audio_probe, "TONES_HZ", (6000.0, 7000.0))
+    events = await bench.rest.connect_events("parley-doctor")
+    async with lines_of(way) as lines:
+        trip = await audio_probe.probe_audio(bench.rest, "parley-doctor", lines)
+    await events.close()
+    assert trip.both_ways
+    assert trip.codecs == ("slin16",)
+
+
+@pytest.mark.parametrize(("codecs", "wideband"), [((G722,), True), ((ULAW, G722), False), ((ULAW,), False)])
+async def test_leg_of_a_wideband_phone_is_told_as_such(
+    asterisk: Asterisk,
+    bench: AsteriskBench,
+    monkeypatch: pytest.MonkeyPatch,
+    codecs: tuple[PhoneCodec, ...],
+    wideband: bool,
+) -> None:
+    monkeypatch.setitem(CODECS, G722.payload_type, G722)
+    async with (
+        listening(bench.control) as log,
+        SipPhone("15550100", server=(asterisk.sip_host, asterisk.sip_port), codecs=codecs) as phone,
+    ):
+        phone.dial("920")
+        assert (await log.next(LegOffered)).leg.wideband is wideband
 
 
 async def loudest_of(audio: CallAudioBase) -> float:

@@ -37,12 +37,12 @@ async def pbx() -> AsyncIterator[Asterisk]:
         yield running
 
 
-@pytest.mark.parametrize("transport", ["websocket", "audiosocket"])
+@pytest.mark.parametrize(("transport", "codec"), [("websocket", "slin16"), ("audiosocket", "auto")])
 async def test_caller_is_understood_by_speech_and_by_keys_and_nothing_is_left(
-    pbx: Asterisk, tmp_path: Path, transport: str
+    pbx: Asterisk, tmp_path: Path, transport: str, codec: str
 ) -> None:
     require_speech()
-    media = f'[media]\ntransport = "{transport}"\naudiosocket_port = {free_port()}\n'
+    media = f'[media]\ntransport = "{transport}"\ncodec = "{codec}"\naudiosocket_port = {free_port()}\n'
     async with serving(pbx, tmp_path, SETTINGS + media) as node, open_call_centre(pbx) as centre:
         speaking, keying = await asyncio.gather(*(centre.caller.call(NUMBER_LINE) for _ in range(2)))
         await asyncio.gather(_speak(speaking), _key(keying))
@@ -59,6 +59,20 @@ async def test_caller_is_understood_by_speech_and_by_keys_and_nothing_is_left(
         assert record.end.slots["number"] == "471508"
     assert spoken.turns[-1].caller_text == NUMBER_WORDS
     assert keyed.turns[-1].caller_keys == "471508", "every key counts once"
+
+
+async def test_caller_whose_audio_is_cut_goes_to_a_person(pbx: Asterisk, tmp_path: Path) -> None:
+    require_speech()
+    media = '[media]\ntransport = "websocket"\n'
+    async with serving(pbx, tmp_path, SETTINGS + media) as node, open_call_centre(pbx) as centre:
+        caller = await centre.caller.call(NUMBER_LINE)
+        await Ear(caller).speech_begins(caller.answered_at or 0.0)
+        [media_leg] = [name for name in await pbx.channels() if name.startswith("WebSocket/")]
+        await pbx.cli(f"channel request hangup {media_leg}")
+        await centre.offered_and_answered()
+        [record] = await node.ended_records()
+    assert record.end is not None
+    assert (record.end.reason, record.end.transferred_to) == (EndReason.PBX_LOST, "support")
 
 
 async def _speak(call: PhoneCall) -> None:

@@ -1,6 +1,6 @@
 """A call's audio in virtual time: the test is the caller, the phone and the clock.
 
-Unit tests of the conversation use it where `RtpAudio` stands in production; one contract suite holds both to the
+Unit tests of the conversation use it where audio_fork stands in production; one contract suite holds both to the
 same behaviour.
 """
 
