@@ -27,6 +27,8 @@ PING_S = 10.0
 """Between two looks whether the other side is still there."""
 LASTING_S = 5.0
 """A connection that stood for so long counts as working: the waits begin again with the shortest."""
+LONGEST_WAIT_S = 2.0
+"""Between two attempts to connect: legs in AudioSocket() run into their dead-man timers without AMI."""
 REFUSED_WAIT_S = 60.0
 """After a refused login: Asterisk's log, and whoever watches it for intruders, counts each attempt."""
 
@@ -58,7 +60,7 @@ class AmiClient:
         self._deadline_s = deadline_s
         self._ping_s = ping_s
         self._refused_wait_s = refused_wait_s
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff or Backoff(cap_s=LONGEST_WAIT_S)
         self._listeners: list[Listener] = []
         self._watchers: list[Callable[[bool], None]] = []
         self._connection: AmiConnection | None = None

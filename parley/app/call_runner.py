@@ -17,6 +17,7 @@ from audio_fork.recording import StereoRecorder
 from parley.app.audio_lines import AudioLine, AudioLines
 from parley.app.call_arguments import CallArguments
 from parley.app.call_results import ParleyStatus, result_variables
+from parley.app.dialplan_arrivals import DialplanArrivals
 from parley.app.logs import bind_call
 from parley.app.metrics import Metrics
 from parley.app.recordings import recording_path
@@ -42,6 +43,8 @@ from parley.conversation.settings import Engines
 
 logger = logging.getLogger(__name__)
 
+GONE_WITHIN_S = 0.3
+"""When the audio ends by itself, the caller has usually hung up; the PBX says so this much later at most."""
 PREPARE_S = 3.0
 """How long the caller hears ringing while the greeting is made; then the call is answered all the same."""
 
@@ -61,6 +64,8 @@ class Services:
     metrics: Metrics
     clock: Clock
     whispers: Whispers
+    arrivals: DialplanArrivals | None = None
+    """Where callers come from who have brought their audio connection with them; None where the site has no such."""
 
 
 class CallRunner:
@@ -98,6 +103,7 @@ class CallRunner:
             resumption=resumed.resumption(services.clock.time()) if resumed else None,
         )
         self._leg_is_ours = True
+        self._leg_gone = asyncio.Event()
         self._answered = False
         self._recordings = list(resumed.recordings) if resumed else []
         """Where the recordings are; empty while there are none."""
@@ -116,6 +122,7 @@ class CallRunner:
     def leg_gone(self, cause: HangupCause) -> None:
         """The leg has ended, or the PBX has taken it elsewhere."""
         self._leg_is_ours = False
+        self._leg_gone.set()
         self._session.caller_hung_up(cause)
 
     def drain(self) -> None:
@@ -137,7 +144,7 @@ class CallRunner:
 
     async def _serve(self) -> None:
         try:
-            line = self._services.lines.open(self._leg.wideband)
+            line = self._open_line()
         except AudioForkError as err:
             logger.error("call cannot be taken up", extra={"code": err.code, "problem": str(err)})
             self._services.metrics.call_refused("audio")
@@ -155,6 +162,8 @@ class CallRunner:
                 audio.record_to(recorder)
                 self._recordings.append(self._recording_path)
             end = await conversation
+            if reason is None and end.reason is EndReason.PBX_LOST and await self._caller_was_lost():
+                reason = EndReason.CALLER_HUNG_UP
             transferred_to = await self._hand_over(end) if reason is None else ""
         await self._session.close(
             end,
@@ -162,6 +171,21 @@ class CallRunner:
             transferred_to=transferred_to,
             recording="\n".join(map(str, self._recordings)),
         )
+
+    async def _caller_was_lost(self) -> bool:
+        """Tell whether the audio ended because the leg did."""
+        try:
+            async with asyncio.timeout(GONE_WITHIN_S):
+                await self._leg_gone.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _open_line(self) -> AudioLine:
+        """Return our end of the call's audio: the one that the leg has come with, or a new one."""
+        if self._leg.connection_id and self._services.arrivals is not None:
+            return self._services.arrivals.line(self._leg.connection_id)
+        return self._services.lines.open(self._leg.wideband)
 
     async def _rescue(self) -> None:
         """After a fault of ours: give the caller back, with nothing of the script that may have caused it."""

@@ -55,6 +55,14 @@ USEFUL_MODULES = {
 }
 
 
+AUDIOSOCKET_APP_MODULES = {
+    "app_audiosocket.so": "the dialplan application AudioSocket() (it brings res_audiosocket.so)",
+    "func_curl.so": "the dialplan asks Parley for tickets (it needs res_curl.so)",
+    "func_uri.so": "what the dialplan asks with",
+}
+"""Where callers come by AudioSocket()."""
+
+
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """Yield findings until one makes the rest pointless."""
     for finding in (*check_agents(settings), *check_machine(settings)):
@@ -152,7 +160,7 @@ async def _examine_asterisk(rest: AriRest, settings: Settings, tls: ssl.SSLConte
     for finding in check_transport(info, settings.media):
         yield finding
     missing = False
-    async for finding in _check_modules(rest, settings.media.transport):
+    async for finding in _check_modules(rest, settings):
         missing = missing or finding.fix != ""
         yield finding
     if not missing:
@@ -166,7 +174,8 @@ async def _examine_asterisk(rest: AriRest, settings: Settings, tls: ssl.SSLConte
         async for finding in _check_audio_and_dialplan(rest, settings, tls):
             yield finding
         if settings.asterisk.ami.enabled:
-            async for finding in check_ami(settings.asterisk.ami, rest, PROBE_APPLICATION):
+            commands = settings.asterisk.audiosocket_app.enabled
+            async for finding in check_ami(settings.asterisk.ami, rest, PROBE_APPLICATION, commands):
                 yield finding
     finally:
         await events.close()
@@ -183,9 +192,11 @@ def _check_version(version: str, major: int) -> Finding:
     return ok("version", f"Asterisk {version}")
 
 
-async def _check_modules(rest: AriRest, transport: str) -> AsyncIterator[Finding]:
+async def _check_modules(rest: AriRest, settings: Settings) -> AsyncIterator[Finding]:
     running = {module.name for module in await rest.modules() if module.status == "Running"}
-    needed = NEEDED_MODULES | TRANSPORT_MODULES[transport]
+    needed = NEEDED_MODULES | TRANSPORT_MODULES[settings.media.transport]
+    if settings.asterisk.audiosocket_app.enabled:
+        needed |= AUDIOSOCKET_APP_MODULES
     for wanted, make in ((needed, problem), (USEFUL_MODULES, warning)):
         for name, purpose in wanted.items():
             if name not in running:
@@ -200,9 +211,11 @@ async def _check_audio_and_dialplan(
     rest: AriRest, settings: Settings, tls: ssl.SSLContext | None
 ) -> AsyncIterator[Finding]:
     queues = sorted({agent.fallback_queue for agent in settings.agents.values() if agent.fallback_queue})
+    contexts = ["parley", "parley-transfer"]
+    if settings.asterisk.audiosocket_app.enabled:
+        contexts.append("parley-audiosocket")
     functions = (
-        "DIALPLAN_EXISTS(parley,s,1)",
-        "DIALPLAN_EXISTS(parley-transfer,s,1)",
+        *(f"DIALPLAN_EXISTS({context},s,1)" for context in contexts),
         *(f"QUEUE_EXISTS({queue})" for queue in queues),
     )
     media = settings.media
@@ -220,7 +233,7 @@ async def _check_audio_and_dialplan(
         return
     for finding in check_round_trip(trip, settings):
         yield finding
-    for context in ("parley", "parley-transfer"):
+    for context in contexts:
         yield _check_context(context, trip.answers[f"DIALPLAN_EXISTS({context},s,1)"])
     for queue in queues:
         yield _check_queue(queue, trip.answers[f"QUEUE_EXISTS({queue})"])

@@ -1,6 +1,6 @@
 """The doctor's look at AMI: log in, what the user may do, whether events arrive. Only where the site has set it up.
 
-Findings are warnings: calls do not need AMI.
+Findings are warnings, because calls do not need AMI; unless callers come by AudioSocket(): those do.
 """
 
 from __future__ import annotations
@@ -11,19 +11,25 @@ from collections.abc import AsyncIterator
 
 from ari_app.ami import AmiClient, AmiEvent
 from ari_app.rest import AriRest
-from parley.app.findings import Finding, ok, warning
+from parley.app.findings import Finding, ok, problem, warning
 from parley.app.settings import AmiSettings, SettingsError
 from parley.call_control import AudioCodec, CallControlError, PbxUnavailable
 
 CHECK = "AMI"
 EVENT_S = 2.0
 """For an event to arrive."""
-NEEDLESS = ("Command", "Originate", "Redirect", "UpdateConfig", "DBPut", "UserEvent")
-"""Actions by which whoever gets our AMI password could do harm; one of each class in `write`."""
+NEEDLESS = ("Command", "Originate", "UpdateConfig", "DBPut", "UserEvent")
+"""Actions by which whoever gets our AMI password could do harm, of the classes in `write` that nothing needs."""
+COMMANDS = ("Status", "Setvar", "Hangup", "Redirect")
+"""What legs in AudioSocket() are commanded with: the class `call`."""
 
 
-async def check_ami(settings: AmiSettings, rest: AriRest, application: str) -> AsyncIterator[Finding]:
-    """Yield what is found. application: of a probe that is connected now; a media leg of it makes the event."""
+async def check_ami(settings: AmiSettings, rest: AriRest, application: str, commands: bool) -> AsyncIterator[Finding]:
+    """Yield what is found. application: of a probe that is connected now; a media leg of it makes the event.
+
+    commands: whether Parley commands legs by AMI here, so that calls need it.
+    """
+    fault = problem if commands else warning
     try:
         ami = AmiClient(settings.host, settings.port, settings.username, settings.read_password())
     except SettingsError as err:
@@ -40,7 +46,7 @@ async def check_ami(settings: AmiSettings, rest: AriRest, application: str) -> A
     try:
         await ami.connect()
         yield ok(CHECK, f"{settings.username} at {settings.host}:{settings.port}")
-        yield await _check_rights(ami, settings.username)
+        yield await _check_rights(ami, settings.username, commands)
         channel_id = await _short_call(rest, application)
         async with asyncio.timeout(EVENT_S):
             while channel_id not in hung_up:
@@ -48,15 +54,16 @@ async def check_ami(settings: AmiSettings, rest: AriRest, application: str) -> A
                 await news.wait()
         yield ok("AMI events", "hang-ups are told")
     except CallControlError as err:
-        yield warning(
+        effect = "no caller gets in by AudioSocket()" if commands else "calls work all the same"
+        yield fault(
             CHECK,
-            f"{err}; calls work, but what becomes of callers in queues is not known",
+            f"{err}; {effect}, and what becomes of callers in queues is not known",
             "asterisk -rx 'manager show settings' and 'manager show users'"
             if isinstance(err, PbxUnavailable)
             else "copy manager_parley.conf to Asterisk again, then asterisk -rx 'manager reload'",
         )
     except TimeoutError:
-        yield warning(
+        yield fault(
             "AMI events",
             f"a hang-up was not told within {EVENT_S:g} s",
             f"in [{settings.username}] of manager.conf: the lines read and eventfilter of manager_parley.conf",
@@ -65,17 +72,18 @@ async def check_ami(settings: AmiSettings, rest: AriRest, application: str) -> A
         await ami.aclose()
 
 
-async def _check_rights(ami: AmiClient, username: str) -> Finding:
+async def _check_rights(ami: AmiClient, username: str, commands: bool) -> Finding:
     """Ask which actions the user may do; Asterisk lists only those."""
     [allowed] = await ami.request("ListCommands")
-    needless = [action for action in NEEDLESS if action in allowed]
+    wanted = "write = call" if commands else "write ="
+    fix = f"`{wanted}` in [{username}] of manager.conf, then asterisk -rx 'manager reload'"
+    missing = [action for action in COMMANDS if commands and action not in allowed]
+    needless = [action for action in (*NEEDLESS, *(() if commands else ("Redirect",))) if action in allowed]
+    if missing:
+        return problem("AMI rights", f"{username} may not do what AudioSocket() needs: {', '.join(missing)}", fix)
     if needless:
-        return warning(
-            "AMI rights",
-            f"{username} may do more than Parley needs: {', '.join(needless)}",
-            f"leave `write =` empty in [{username}] of manager.conf, then asterisk -rx 'manager reload'",
-        )
-    return ok("AMI rights", "may look, and command nothing")
+        return warning("AMI rights", f"{username} may do more than Parley needs: {', '.join(needless)}", fix)
+    return ok("AMI rights", "may command calls" if commands else "may look, and command nothing")
 
 
 async def _short_call(rest: AriRest, application: str) -> str:

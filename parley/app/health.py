@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -44,13 +44,18 @@ class HealthServer:
         *,
         checks: Mapping[str, Check],
         metrics: Metrics,
+        routes: Iterable[web.RouteDef] = (),
         now: Callable[[], float] = time.time,
     ) -> None:
-        """port: 0 takes a free one.   checks: by their names in /ready, for instance `pbx`, `database`."""
+        """port: 0 takes a free one.   checks: by their names in /ready, for instance `pbx`, `database`.
+
+        routes: what else is served here.
+        """
         self._host = host
         self._port = port
         self._checks = checks
         self._metrics = metrics
+        self._routes = tuple(routes)
         self._now = now
         self._started_at = now()
         self._results: dict[str, CheckResult] = {}
@@ -69,6 +74,7 @@ class HealthServer:
                 web.get("/health", self._health),
                 web.get("/ready", self._ready),
                 web.get("/metrics", self._exposition),
+                *self._routes,
             ]
         )
         self._runner = web.AppRunner(application, access_log=None)

@@ -12,11 +12,16 @@ from contextlib import AsyncExitStack
 from typing import NoReturn
 
 from ari_app.ami import AmiClient
+from ari_app.audiosocket_calls import AudioSocketCallControl
 from ari_app.call_control import AriCallControl
-from parley.app.audio_lines import audio_lines
+from audio_fork.audiosocket_server import AudioSocketServer
+from parley.app.audio_lines import AudioLines, AudioSocketLines, audio_lines
+from parley.app.call_controls import CallControls
 from parley.app.call_runner import Services
 from parley.app.clock import SystemClock
 from parley.app.data_lock import data_lock
+from parley.app.dialplan_arrivals import DialplanArrivals
+from parley.app.dialplan_door import DialplanDoor
 from parley.app.flows import load_flows
 from parley.app.health import Check, HealthServer
 from parley.app.metrics import Metrics
@@ -30,7 +35,7 @@ from parley.app.settings import AmiSettings, Settings
 from parley.app.stop_signals import StopSignals
 from parley.app.switchboard import Switchboard
 from parley.app.whispers import Whispers
-from parley.call_control import CallControlError, PbxUnavailable
+from parley.call_control import CallControl, CallControlError, PbxUnavailable
 from parley.inference.client import RemoteRecognizer, RemoteSynthesizer
 from parley.inference.speech_cache import CachedSynthesizer
 from parley.store import Database, InterruptedCall, SqlCallLog
@@ -69,6 +74,7 @@ class Node:
         self._clock = SystemClock()
         self._metrics = Metrics()
         self._checks: dict[str, Check] = {"started": still_starting}
+        self._door = DialplanDoor(settings.asterisk.audiosocket_app.peers, self._metrics.call_refused)
         self._resumed: Sequence[ResumedCall] = ()
 
     async def start(self, tasks: asyncio.TaskGroup, stack: AsyncExitStack) -> None:
@@ -80,7 +86,7 @@ class Node:
         asterisk = settings.asterisk
         password, tls = asterisk.read_password(), asterisk.read_tls()
         # Listening comes first: a second process, started by mistake, must not get as far as the first one's records.
-        await _serve_health(settings, stack, self._metrics, self._checks)
+        await _serve_health(settings, stack, self._metrics, self._checks, self._door)
         stack.enter_context(data_lock(settings.data_dir, self._name))
         self._database = await Database.open(settings.database_url)
         stack.push_async_callback(self._database.aclose)
@@ -88,9 +94,8 @@ class Node:
         interrupted = await self._log.interrupted(self._name)
         ami = _running_ami(asterisk.ami, stack, tasks, self._metrics)
         lines = await stack.enter_async_context(audio_lines(settings.media, tls, self._metrics.audiosocket_refused))
-        self._control = AriCallControl(
-            asterisk.url, asterisk.username, password, asterisk.application, ami=ami, tls=tls
-        )
+        self._ari = AriCallControl(asterisk.url, asterisk.username, password, asterisk.application, ami=ami, tls=tls)
+        self._control, arrivals = await self._ways_in(stack, tasks, ami, lines)
         stack.push_async_callback(self._control.aclose)
         connected = await self._connect_at_once()
         found = await self._claim(interrupted, stack) if connected else []
@@ -113,8 +118,12 @@ class Node:
             metrics=self._metrics,
             clock=self._clock,
             whispers=Whispers(settings.whispers_dir, self._synthesizer),
+            arrivals=arrivals,
         )
         self._switchboard = Switchboard(self._services)
+        if arrivals is not None:
+            arrivals.open(self._switchboard.refusal_of)
+            self._door.open(arrivals)
 
     async def serve(self, tasks: asyncio.TaskGroup, signals: StopSignals) -> None:
         """Let the found calls go on, take new ones when all is ready, drain when told to stop. Raises as `serve`."""
@@ -144,6 +153,32 @@ class Node:
         self._switchboard.open()
         logger.info("serving calls", extra={"agents": sorted(self._settings.agents)})
 
+    async def _ways_in(
+        self, stack: AsyncExitStack, tasks: asyncio.TaskGroup, ami: AmiClient | None, lines: AudioLines
+    ) -> tuple[CallControl, DialplanArrivals | None]:
+        """Return ARI's legs, with those of AudioSocket() where the site has switched that on. Raises NoFreePort."""
+        if ami is None or not self._settings.asterisk.audiosocket_app.enabled:
+            return self._ari, None
+        by_app = AudioSocketCallControl(ami)
+        stack.callback(tasks.create_task(by_app.run(), name="legs in AudioSocket()").cancel)
+        arrivals = DialplanArrivals(
+            by_app,
+            await self._audiosocket_server(stack, lines),
+            ready=lambda: ami.connected,
+            on_refused=self._metrics.call_refused,
+            spawn=tasks.create_task,
+        )
+        return CallControls(self._ari, by_app), arrivals
+
+    async def _audiosocket_server(self, stack: AsyncExitStack, lines: AudioLines) -> AudioSocketServer:
+        """Return the port for AudioSocket connections: that of all calls, or one for AudioSocket() alone."""
+        if isinstance(lines, AudioSocketLines):
+            return lines.server
+        server = AudioSocketServer(on_refused=self._metrics.audiosocket_refused)
+        await server.listen(self._settings.media.host, self._settings.media.audiosocket_port)
+        stack.push_async_callback(server.aclose)
+        return server
+
     async def _claim(self, interrupted: Sequence[InterruptedCall], stack: AsyncExitStack) -> list[FoundCall]:
         try:
             found = await claim_calls(self._control, interrupted)
@@ -157,7 +192,7 @@ class Node:
     async def _connect_at_once(self) -> bool:
         """Connect to the PBX if it is there. Raises PbxRefused: a wrong password does not become right by waiting."""
         try:
-            await self._control.start()
+            await self._ari.start()
         except PbxUnavailable as err:
             logger.warning("the PBX is not there yet", extra={"problem": str(err), "retry_s": RETRY_S})
             return False
@@ -185,10 +220,11 @@ def _running_ami(
 
 
 async def _serve_health(
-    settings: Settings, stack: AsyncExitStack, metrics: Metrics, checks: Mapping[str, Check]
+    settings: Settings, stack: AsyncExitStack, metrics: Metrics, checks: Mapping[str, Check], door: DialplanDoor
 ) -> None:
     """Listen. checks: may change later."""
-    health = HealthServer(settings.http.host, settings.http.port, checks=checks, metrics=metrics)
+    routes = [door.route] if settings.asterisk.audiosocket_app.enabled else []
+    health = HealthServer(settings.http.host, settings.http.port, checks=checks, metrics=metrics, routes=routes)
     await health.start()
     stack.push_async_callback(health.aclose)
 

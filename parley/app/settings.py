@@ -56,6 +56,24 @@ class AmiSettings(Section):
         return _read_password(self.password, self.password_file, "asterisk.ami", f"manager.conf user [{self.username}]")
 
 
+class AudioSocketAppSettings(Section):
+    """Callers may also come by the dialplan application AudioSocket(), which needs AMI."""
+
+    enabled: bool = False
+    peers: tuple[str, ...] = ("127.0.0.1",)
+    """IP addresses from which the dialplan may ask for tickets, at `http.host`:`http.port`."""
+
+    @field_validator("peers")
+    @classmethod
+    def _are_addresses(cls, peers: tuple[str, ...]) -> tuple[str, ...]:
+        for peer in peers:
+            try:
+                ip_address(peer)
+            except ValueError as err:
+                raise ValueError(f"{peer!r} is not an IP address; write for instance 127.0.0.1") from err
+        return peers
+
+
 class AsteriskSettings(Section):
     """Where the PBX is and how to log in."""
 
@@ -66,6 +84,7 @@ class AsteriskSettings(Section):
     password_file: Path | None = None
     application: str = Field(default="parley", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     ami: AmiSettings = AmiSettings()
+    audiosocket_app: AudioSocketAppSettings = AudioSocketAppSettings()
     ca_file: Path | None = None
     """Certificates (PEM) that may sign Asterisk's, instead of the system's; for an `https` address."""
 
@@ -75,6 +94,12 @@ class AsteriskSettings(Section):
         if not url.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://, for instance http://127.0.0.1:8088/ari")
         return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _has_ami_for_audiosocket_app(self) -> Self:
+        if self.audiosocket_app.enabled and not self.ami.enabled:
+            raise ValueError("audiosocket_app needs AMI: set username and password_file in [asterisk.ami]")
+        return self
 
     @model_validator(mode="after")
     def _has_tls_for_ca_file(self) -> Self:

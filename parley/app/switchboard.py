@@ -95,6 +95,24 @@ class Switchboard:
         logger.info("retiring", extra={"calls": self.active_calls})
         await self._idle.wait()
 
+    def refusal_of(self, arguments: Sequence[str], on_their_way: int = 0) -> tuple[ParleyStatus, str, str] | None:
+        """Return why a call with these arguments is not taken up now: status, a stable word, and words; None if it is.
+
+        on_their_way: calls that have been promised a place and are not offered yet.
+        """
+        settings = self._services.settings
+        if self._draining:
+            return ParleyStatus.BUSY, "draining", "Parley is being stopped"
+        if not self._open:
+            return ParleyStatus.BUSY, "starting", "Parley is being started"
+        if len(self._calls) + on_their_way >= settings.limits.max_calls:
+            return ParleyStatus.BUSY, "overload", f"limits.max_calls = {settings.limits.max_calls} is reached"
+        try:
+            parse_call_arguments(arguments, list(settings.agents))
+        except CallArgumentsError as err:
+            return ParleyStatus.FAILED, "arguments", str(err)
+        return None
+
     async def drain(self, patience_s: float) -> None:
         """Take no more calls; let those that go on end by themselves, then hand the rest to their fallback queues."""
         self._draining = True
@@ -137,21 +155,12 @@ class Switchboard:
 
     def _offered(self, leg: Leg, tasks: asyncio.TaskGroup) -> None:
         """Take the call up, or send it on at once."""
-        settings = self._services.settings
-        if self._draining:
-            refusal = (ParleyStatus.BUSY, "draining", "Parley is being stopped")
-        elif not self._open:
-            refusal = (ParleyStatus.BUSY, "starting", "Parley is being started")
-        elif len(self._calls) >= settings.limits.max_calls:
-            refusal = (ParleyStatus.BUSY, "overload", f"limits.max_calls = {settings.limits.max_calls} is reached")
-        else:
-            try:
-                arguments = parse_call_arguments(leg.arguments, list(settings.agents))
-                call = CallRunner(self._services, _new_call_id(), leg, arguments)
-                return self._begin(call, leg.id, tasks)
-            except CallArgumentsError as err:
-                refusal = (ParleyStatus.FAILED, "arguments", str(err))
-        tasks.create_task(self._refuse(leg, *refusal), name="refusal")
+        refusal = self.refusal_of(leg.arguments)
+        if refusal is not None:
+            tasks.create_task(self._refuse(leg, *refusal), name="refusal")
+            return
+        arguments = parse_call_arguments(leg.arguments, list(self._services.settings.agents))
+        self._begin(CallRunner(self._services, _new_call_id(), leg, arguments), leg.id, tasks)
 
     def _begin(self, call: CallRunner, leg_id: LegId, tasks: asyncio.TaskGroup, passed_s: float = 0.0) -> None:
         if (earlier := self._calls.get(leg_id)) is not None:

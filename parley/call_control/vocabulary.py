@@ -130,6 +130,8 @@ class Leg:
     """Channel variables that came with the offer (those the site configured to be sent)."""
     wideband: bool = False
     """The party's own audio reaches beyond 4 kHz, as far as the PBX has told."""
+    connection_id: str = field(default="", repr=False)
+    """Of the AudioSocket connection that the leg has come with; empty for legs that get theirs by `attach_audio`."""
 
 
 class AudioCodec(StrEnum):

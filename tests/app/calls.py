@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from parley.app.audio_lines import RtpLines
 from parley.app.call_runner import Services
 from parley.app.clock import SystemClock
+from parley.app.dialplan_arrivals import DialplanArrivals
 from parley.app.metrics import Metrics
 from parley.app.resume import claim_calls, prepare
 from parley.app.settings import Settings, load_settings
@@ -66,10 +67,12 @@ async def running_node(
     control: FakeCallControl | None = None,
     interrupted: Sequence[InterruptedCall] = (),
     is_open: bool = True,
+    arrivals_at: Callable[[FakeCallControl], DialplanArrivals] | None = None,
 ) -> AsyncIterator[FakeNode]:
     """Run a switchboard with one agent `reception` whose call script is `flow`.
 
     interrupted: calls that a dead process has left; those whose legs `control` has are taken up.
+    arrivals_at: makes the way in for callers who bring their audio with them.
     """
     log = log or FakeCallLog()
     control = control or FakeCallControl()
@@ -81,6 +84,7 @@ async def running_node(
     synthesizer, metrics = FakeSynthesizer(ms_per_word=20), Metrics()
     flows = {"reception": load_flow(folder / "flow.yaml")}
     resumed = prepare(await claim_calls(control, interrupted), settings, flows)
+    arrivals = None if arrivals_at is None else arrivals_at(control)
     switchboard = Switchboard(
         Services(
             settings=settings,
@@ -93,8 +97,11 @@ async def running_node(
             metrics=metrics,
             clock=SystemClock(),
             whispers=Whispers(settings.whispers_dir, synthesizer),
+            arrivals=arrivals,
         )
     )
+    if arrivals is not None:
+        arrivals.open(switchboard.refusal_of)
     if is_open:
         switchboard.open()
     serving = asyncio.create_task(switchboard.run(resumed))

@@ -45,6 +45,8 @@ def test_password_never_shows_in_the_settings_text(tmp_path: Path, monkeypatch: 
         ("[asterisk.ami]\npassword = 'x'\n" + MINIMAL, "use asterisk.ami.password_file or PARLEY_ASTERISK__AMI__PASSW"),
         ("[asterisk.ami]\nusername = 'a b'\n" + MINIMAL, "asterisk.ami.username = 'a b'"),
         ("[asterisk.ami]\nuser = 'x'\n" + MINIMAL, r"asterisk.ami.user: unknown key; did you mean 'username'\?"),
+        ("[asterisk.audiosocket_app]\nenabled = true\n" + MINIMAL, "asterisk: audiosocket_app needs AMI: set username"),
+        ("[asterisk.audiosocket_app]\npeers = ['host']\n" + MINIMAL, "'host' is not an IP address"),
         ("[agents.a]\nflow = 'x'\nvoises = {}\n", "agents.a.voises: unknown key; did you mean 'voices'"),
         ("[http]\nport = 70000\n" + MINIMAL, "http.port = 70000"),
         ("= nonsense", "not valid TOML"),

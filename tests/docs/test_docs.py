@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from parley.app.call_results import ParleyStatus
-from parley.app.doctor import NEEDED_MODULES, SUBROUTINE_MODULES, USEFUL_MODULES
+from parley.app.doctor import AUDIOSOCKET_APP_MODULES, NEEDED_MODULES, SUBROUTINE_MODULES, USEFUL_MODULES
 from parley.app.doctor_media import TRANSPORT_MODULES
 from parley.app.init_asterisk import Choices, init_asterisk
 from parley.app.metrics import Metrics
@@ -77,7 +78,7 @@ def test_operations_states_the_default_of_every_setting() -> None:
             case str() | Path():
                 expected = f'`"{default}"`'
             case tuple():
-                expected = "`[]`"
+                expected = f"`{json.dumps(default)}`"
             case int() | float() | dict():
                 expected = f"`{default}`"
             case _:
@@ -230,6 +231,10 @@ def test_install_lists_every_module_that_the_doctor_looks_for() -> None:
         f"`{module}`" in others for modules in TRANSPORT_MODULES.values() for module in modules if module not in listed
     )
     assert all(f"`{module}`" in text for module in SUBROUTINE_MODULES)
+
+
+def test_install_lists_every_module_for_audiosocket_in_the_dialplan() -> None:
+    assert set(AUDIOSOCKET_APP_MODULES) <= set(first_cells(section("install-asterisk.md", "AudioSocket() as a way in")))
 
 
 def test_install_says_every_line_that_init_prints(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from parley.store import CallRecord
 from tests.contract.benches import until
 from tests.dialplans.call_centre import CallCentre, open_call_centre
 from tests.e2e.site import DIALPLAN, MAIN_NUMBER, RECEPTION, SETTINGS, Node, serving
+from tests.e2e.wire import Wire
 from tests.support.asterisk import Asterisk, require_asterisk
 from tests.support.phone_call import PhoneCall
 from tests.support.speech import require_speech
@@ -53,40 +54,6 @@ async def serving_with_ami(pbx: Asterisk, folder: Path, port: int = 0, password:
     ami = f'[asterisk.ami]\nusername = "parley"\npassword_file = "ami.password"\nport = {port or pbx.ami_port}\n'
     async with serving(pbx, folder, SETTINGS + RECEPTION + ami) as node:
         yield node
-
-
-class Wire:
-    """A connection to AMI that can be cut."""
-
-    def __init__(self, port: int) -> None:
-        self._far = port
-        self._ends: list[asyncio.StreamWriter] = []
-        self._server: asyncio.Server | None = None
-
-    async def open(self) -> int:
-        """Return the port at which it is reached."""
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1")
-        return int(self._server.sockets[0].getsockname()[1])
-
-    def cut(self) -> None:
-        """Break it, and let nobody connect any more."""
-        if self._server is not None:
-            self._server.close()
-        for end in self._ends:
-            end.transport.abort()
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._far)
-        self._ends += [writer, far_writer]
-        await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while octets := await reader.read(4096):
-            writer.write(octets)
-    except ConnectionError:
-        writer.transport.abort()
 
 
 async def asks_for_a_person(centre: CallCentre) -> PhoneCall:

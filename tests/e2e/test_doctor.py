@@ -119,10 +119,12 @@ async def test_module_that_is_not_loaded_is_named_with_its_purpose_and_fix(tmp_p
     assert audio.check == "audio"
 
 
-def with_ami(pbx: Asterisk, folder: Path, *, username: str = "parley", password: str = "", port: int = 0) -> Settings:
+def with_ami(
+    pbx: Asterisk, folder: Path, *, username: str = "parley", password: str = "", port: int = 0, more: str = ""
+) -> Settings:
     (folder / "ami.password").write_text(password or pbx.ami_password, encoding="utf-8")
     table = f'[asterisk.ami]\nusername = "{username}"\npassword_file = "ami.password"\nport = {port or pbx.ami_port}'
-    return settings_for(pbx, folder, ami=table)
+    return settings_for(pbx, folder, ami=f"{table}\n{more}")
 
 
 async def ami_findings(settings: Settings) -> list[Finding]:
@@ -167,3 +169,25 @@ async def test_ami_user_with_needless_rights_and_without_events_is_told_so(tmp_p
     assert "Command, Originate" in rights.detail
     assert events.level is Level.WARNING
     assert "eventfilter" in events.fix
+
+
+async def test_callers_by_audiosocket_need_modules_rights_and_the_subroutine(tmp_path: Path) -> None:
+    additions = {"modules.conf": "noload = func_curl.so\n"}
+    async with Asterisk(program=require_asterisk(), additions=additions, life_s=60) as pbx:
+        await pbx.cli("dialplan remove context parley-audiosocket")
+        enabled = "[asterisk.audiosocket_app]\nenabled = true"
+        found = [finding for finding in await problems(with_ami(pbx, tmp_path, more=enabled))]
+    assert [(problem.check, problem.detail.partition(":")[0]) for problem in found] == [
+        ("module", "func_curl.so is not running"),
+        ("dialplan", "[parley-audiosocket] is not in the dialplan"),
+        ("AMI rights", "parley may not do what AudioSocket() needs"),
+    ]
+    assert "write = call" in found[-1].fix
+
+
+async def test_callers_by_audiosocket_set_up_as_the_documents_say_is_all_well(tmp_path: Path) -> None:
+    additions = {"manager.conf": "[parley](+)\nwrite = call\n"}
+    async with Asterisk(program=require_asterisk(), additions=additions, life_s=60) as pbx:
+        found = await findings(with_ami(pbx, tmp_path, more="[asterisk.audiosocket_app]\nenabled = true"))
+    assert not [finding for finding in found if finding.level is Level.PROBLEM]
+    assert "may command calls" in [finding.detail for finding in found if finding.check == "AMI rights"]

@@ -105,6 +105,7 @@ class FakeCallControl:
         variables: Mapping[str, str] | None = None,
         already_answered: bool = False,
         left_behind: bool = False,
+        connection_id: str = "",
     ) -> Leg:
         """Offer an inbound leg, with what the dialplan passed on; left_behind: it was offered to another process."""
         identity = LegId(leg_id or self._fresh_id("in"))
@@ -118,6 +119,7 @@ class FakeCallControl:
             dnis=dnis,
             arguments=arguments,
             variables=dict(variables or {}),
+            connection_id=connection_id,
         )
         self.records[identity] = LegRecord(leg)
         if not left_behind:

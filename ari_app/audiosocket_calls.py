@@ -1,0 +1,330 @@
+"""CallControl for callers in the dialplan application AudioSocket(): not in Stasis, so commanded by AMI.
+
+The application's wiring makes one where the site has switched this way in on, and offers it the connections that come.
+The dialplan goes on when the connection is closed: so a leg leaves by its connection, after its variables were set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from ari_app.ami import AmiClient, AmiEvent
+from ari_app.ami.actions import MAX_LINE
+from ari_app.ami.errors import AmiRefused
+from ari_app.event_queue import EventQueue
+from ari_app.queue_events import EVENTS as QUEUE_EVENTS
+from ari_app.queue_events import QueueEvents
+from ari_app.validation import checked_channel_id, checked_place
+from parley.call_control import (
+    AudioCodec,
+    AudioSocketPeer,
+    AudioSocketTarget,
+    AudioTarget,
+    CallControlError,
+    CallEvent,
+    CallId,
+    ConnectAudio,
+    Direction,
+    HangupCause,
+    Leg,
+    LegEnded,
+    LegGone,
+    LegId,
+    LegLeft,
+    LegOffered,
+    LegState,
+    OriginateRequest,
+    PbxRefused,
+    SipTarget,
+    TransferTarget,
+)
+from parley.call_control.validation import checked_digits, checked_variables, without_control_characters
+
+logger = logging.getLogger(__name__)
+
+APPLICATION = "AudioSocket"
+DEAD_MAN_S = 10.0
+
+_TIMER = "TIMEOUT(absolute)"
+_RENEWALS_PER_LENGTH = 3
+_UNKNOWN = "<unknown>"
+_ESCAPED = re.compile(r"\\(.)")
+_VALUE_OCTETS = MAX_LINE - len("Value: ")
+
+LetGo = Callable[[], None]
+"""Closes a leg's connection."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    leg: Leg
+    let_go: LetGo
+    our_cause: HangupCause | None = None
+    leaving: bool = False
+    """Its timer was stopped: one that ran on would end the call in the middle of the dialplan."""
+
+
+class AudioSocketCallControl:
+    """The legs that the dialplan has connected with us by AudioSocket().
+
+    Legs are channels that the dialplan has answered; what such a channel cannot do (music on hold, being joined with
+    another) raises PbxRefused. Losing AMI is told by the Asterisk's other adapter, if by any.
+    """
+
+    def __init__(self, ami: AmiClient, *, dead_man_s: float = DEAD_MAN_S) -> None:
+        """ami: run by its owner; its user needs `read = agent,call` and `write = call`.
+
+        dead_man_s: how long a call outlives us in silence before Asterisk takes it to extension T; 0: for ever.
+        """
+        self._ami = ami
+        self._dead_man_s = dead_man_s
+        self._events = EventQueue()
+        self._legs: dict[LegId, _Entry] = {}
+        self._queue_events = QueueEvents()
+        self._due = asyncio.Event()
+        ami.listen(QUEUE_EVENTS, self._take)
+        ami.watch(self._ami_changed)
+
+    async def run(self) -> NoReturn:
+        """Renew the dead-man timers of all legs, at once when AMI is back; until cancelled."""
+        while True:
+            if self._ami.connected:
+                await asyncio.gather(*(self._renew(leg_id) for leg_id in list(self._legs)))
+            self._due.clear()
+            try:
+                async with asyncio.timeout(self._dead_man_s / _RENEWALS_PER_LENGTH or None):
+                    await self._due.wait()
+            except TimeoutError:
+                continue
+
+    async def offer(self, channel_id: str, connection_id: str, arguments: Sequence[str], let_go: LetGo) -> LegId:
+        """Take a channel into our hands; LegOffered follows.
+
+        channel_id: as the dialplan has named it to us. connection_id: which it has shown; that the channel is in
+        AudioSocket() with this very id proves that the two belong together. let_go: closes the connection.
+        Raises LegGone when the channel has ended, PbxRefused when it is not in AudioSocket() with this id.
+        """
+        status = await self._status(LegId(checked_channel_id(channel_id)))
+        shown = status.get("Data", "").partition(",")[0].lower()
+        if status.get("Application") != APPLICATION or shown != connection_id:
+            raise PbxRefused(f"the channel is not in {APPLICATION}() with the id that we have issued for it")
+        leg = _leg_of(status, tuple(arguments), connection_id)
+        self._legs[leg.id] = _Entry(leg, let_go)
+        self._queue_events.follow(leg.id, leg.call_id, time.monotonic())
+        self._events.put(LegOffered(leg))
+        self._due.set()
+        return leg.id
+
+    # The port
+
+    def events(self) -> AsyncIterator[CallEvent]:
+        """Yield call events until closed."""
+        return aiter(self._events)
+
+    async def legs(self) -> list[Leg]:
+        """Return the legs in our hands."""
+        return [entry.leg for entry in self._legs.values()]
+
+    async def claim(self, leg_id: LegId) -> None:
+        """Do nothing: no leg outlives the process that holds its connection, so all that are here are claimed."""
+        self._entry(leg_id)
+
+    async def originate(self, request: OriginateRequest) -> LegId:
+        """Refuse: calls out are the other adapter's."""
+        raise _impossible("call somebody")
+
+    async def ring(self, leg_id: LegId) -> None:
+        """Do nothing: the leg is answered."""
+        self._entry(leg_id)
+
+    async def answer(self, leg_id: LegId) -> None:
+        """Do nothing: the leg is answered."""
+        self._entry(leg_id)
+
+    async def attach_audio(self, leg_id: LegId, target: AudioTarget, connect: ConnectAudio) -> None:
+        """Begin with the connection that the leg has come with; it has no other."""
+        leg = self._entry(leg_id).leg
+        if not isinstance(target, AudioSocketTarget) or target.connection_id != leg.connection_id:
+            raise PbxRefused(f"a leg in {APPLICATION}() has the audio connection that it came with, and no other")
+        await connect(AudioSocketPeer(leg.connection_id, AudioCodec.SLIN))
+
+    async def send_dtmf(self, leg_id: LegId, digits: str) -> None:
+        """Send keys, one after the other (Asterisk needs app_senddtmf.so)."""
+        entry = self._entry(leg_id)
+        for digit in checked_digits(digits):
+            await self._ask(entry.leg.id, "PlayDTMF", {"Digit": digit})
+
+    async def hold(self, leg_id: LegId, music: bool) -> None:
+        """Refuse."""
+        self._entry(leg_id)
+        raise _impossible("hear music on hold")
+
+    async def join(self, leg_id: LegId, other_id: LegId) -> None:
+        """Refuse."""
+        self._entry(leg_id)
+        raise _impossible("be joined with another leg")
+
+    async def part(self, leg_id: LegId, other_id: LegId) -> None:
+        """Do nothing: no leg is joined with another."""
+        self._entry(leg_id)
+
+    async def transfer(self, leg_id: LegId, target: TransferTarget) -> None:
+        """Send the leg to a place in the dialplan."""
+        entry = self._entry(leg_id)
+        if isinstance(target, SipTarget):
+            raise _impossible("be sent to a SIP address")
+        place = checked_place(target)
+        where = {"Context": place.context, "Exten": place.extension, "Priority": str(place.priority)}
+        try:
+            await self._stop_timer(entry)
+            await self._ask(leg_id, "Redirect", where)
+        finally:
+            self._leave(leg_id)
+
+    async def continue_in_dialplan(self, leg_id: LegId, variables: Mapping[str, str]) -> None:
+        """Set the variables, then close the connection: the dialplan goes on behind AudioSocket().
+
+        Values end at 993 octets. The connection is closed also when the variables cannot be set: then the dialplan
+        finds PARLEY_STATUS empty, and takes the caller to the site's fallback.
+        """
+        checked = checked_variables(variables)
+        entry = self._entry(leg_id)
+        try:
+            await self._set_variables(leg_id, checked)
+            await self._stop_timer(entry)
+        finally:
+            self._leave(leg_id)
+
+    async def hangup(
+        self,
+        leg_id: LegId,
+        cause: HangupCause = HangupCause.NORMAL_CLEARING,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """Set the variables, then end the leg with this cause; where that fails the dialplan goes on instead."""
+        checked = checked_variables(variables or {})
+        entry = self._entry(leg_id)
+        try:
+            await self._set_variables(leg_id, checked)
+            entry.our_cause = cause
+            await self._ask(leg_id, "Hangup", {"Cause": str(int(cause))})
+        except BaseException:
+            self._leave(leg_id)
+            raise
+
+    async def aclose(self) -> None:
+        """End `events()` and let go of all legs; may be called twice."""
+        for leg_id in list(self._legs):
+            self._leave(leg_id)
+        self._events.close()
+
+    # Inside
+
+    def _take(self, event: AmiEvent) -> None:
+        """Take one AMI event; called by the reader, so it must not wait."""
+        if event.name == "Hangup" and (leg_id := LegId(event.get("Uniqueid"))) in self._legs:
+            self._end(leg_id, _cause_of(event.get("Cause")))
+        for told in self._queue_events.apply(event, time.monotonic()):
+            self._events.put(told)
+
+    def _ami_changed(self, connected: bool) -> None:
+        if connected:
+            self._due.set()
+
+    def _end(self, leg_id: LegId, cause: HangupCause) -> None:
+        """Strike out a leg whose channel is gone."""
+        entry = self._legs.pop(leg_id, None)
+        if entry is not None:
+            self._queue_events.forget(leg_id)
+            entry.let_go()
+            self._events.put(LegEnded(leg_id, entry.our_cause or cause))
+
+    def _leave(self, leg_id: LegId) -> None:
+        """Let go of a leg that is still there; nothing when its end was told meanwhile."""
+        entry = self._legs.pop(leg_id, None)
+        if entry is not None:
+            self._queue_events.follow(leg_id, entry.leg.call_id, time.monotonic())
+            self._events.put(LegLeft(leg_id))
+            entry.let_go()
+
+    async def _renew(self, leg_id: LegId) -> None:
+        """Renew one leg's timer; a leg whose end was missed while AMI was away is found here."""
+        entry = self._legs.get(leg_id)
+        if entry is None or entry.leaving or not self._dead_man_s:
+            return
+        try:
+            await self._set_variables(leg_id, {_TIMER: f"{self._dead_man_s:g}"})
+        except CallControlError as err:
+            logger.debug("dead-man timer not renewed", extra={"leg_id": leg_id, "code": err.code})
+
+    async def _stop_timer(self, entry: _Entry) -> None:
+        entry.leaving = True
+        await self._set_variables(entry.leg.id, {_TIMER: "0"})
+
+    async def _set_variables(self, leg_id: LegId, variables: Mapping[str, str]) -> None:
+        for name, value in variables.items():
+            await self._ask(leg_id, "Setvar", {"Variable": name, "Value": _fitting(value)})
+
+    async def _status(self, leg_id: LegId) -> Mapping[str, str]:
+        """Return what Asterisk says of the channel."""
+        answer = await self._ask(leg_id, "Status", {})
+        return next((message for message in answer if message.get("Event") == "Status"), {})
+
+    async def _ask(self, leg_id: LegId, action: str, fields: Mapping[str, str]) -> list[Mapping[str, str]]:
+        """Do an action about a channel; AMI takes its id as well as its name."""
+        try:
+            return await self._ami.request(action, {**fields, "Channel": leg_id})
+        except AmiRefused as err:
+            if not err.no_such_channel:
+                raise
+            self._end(leg_id, HangupCause.UNKNOWN)
+            raise LegGone(f"leg {leg_id} has just ended") from err
+
+    def _entry(self, leg_id: LegId) -> _Entry:
+        entry = self._legs.get(leg_id)
+        if entry is None:
+            raise LegGone("the leg has ended or left, or was never here")
+        return entry
+
+
+def _impossible(what: str) -> PbxRefused:
+    return PbxRefused(f"a leg in {APPLICATION}() cannot {what}: use Stasis() for such calls")
+
+
+def _leg_of(status: Mapping[str, str], arguments: tuple[str, ...], connection_id: str) -> Leg:
+    return Leg(
+        id=LegId(status["Uniqueid"]),
+        call_id=CallId(status.get("Linkedid") or status["Uniqueid"]),
+        direction=Direction.INBOUND,
+        state=LegState.ANSWERED,
+        ani=_party(status, "CallerIDNum"),
+        ani_name=_party(status, "CallerIDName"),
+        dnis=_party(status, "DNID"),
+        arguments=arguments,
+        connection_id=connection_id,
+    )
+
+
+def _party(status: Mapping[str, str], name: str) -> str:
+    """Return a number or name as the network sent it: AMI escapes quotes and control characters as C does."""
+    value = status.get(name, "")
+    if value == _UNKNOWN:
+        return ""
+    return without_control_characters(_ESCAPED.sub(lambda pair: pair[1] if pair[1] in "\\\"'?" else " ", value))
+
+
+def _cause_of(text: str) -> HangupCause:
+    """Return the cause of AMI's Hangup event; a plain BYE has none."""
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else 0
+    return HangupCause.from_q850(number) if number else HangupCause.NORMAL_CLEARING
+
+
+def _fitting(value: str) -> str:
+    """Return the value, cut so that AMI reads its line whole."""
+    return value.encode()[:_VALUE_OCTETS].decode(errors="ignore")

@@ -1,0 +1,324 @@
+"""Legs in AudioSocket() against a scripted AMI: offered, given back, hung up, lost, and their dead-man timers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from ari_app.ami import AmiClient
+from ari_app.audiosocket_calls import AudioSocketCallControl
+from ari_app.backoff import Backoff
+from parley.call_control import (
+    AudioPeer,
+    AudioSocketPeer,
+    AudioSocketTarget,
+    CallControl,
+    DialplanTarget,
+    HangupCause,
+    InvalidRequest,
+    LegEnded,
+    LegGone,
+    LegId,
+    LegLeft,
+    LegOffered,
+    LegState,
+    OriginateRequest,
+    PbxRefused,
+    PbxUnavailable,
+    QueueJoined,
+    RtpTarget,
+    SipTarget,
+)
+from tests.ari_app.ami_server import SECRET, USERNAME, AmiServer, ami_server
+from tests.contract.benches import EventLog, until
+from tests.contract.test_call_control import listening
+
+LEG = LegId("1795580736.0")
+TICKET = "1ada6043-f88d-42e0-99ed-bc289cf51513"
+STATUS = f"""
+Event: Status
+Privilege: Call
+Channel: PJSIP/trunk-00000000
+ChannelState: 6
+CallerIDNum: +15551234
+CallerIDName: Evil \\\\\\",) ${{SHELL(id)}}
+Uniqueid: {LEG}
+Linkedid: 1795580730.7
+DNID: 960
+Application: AudioSocket
+Data: {TICKET},127.0.0.1:9092
+ActionID: {{id}}
+"""
+START = "Response: Success\nActionID: {id}\nEventList: start\nMessage: Channel status will follow"
+COMPLETE = "Event: StatusComplete\nActionID: {id}\nEventList: Complete\nItems: 1"
+GONE = "Response: Error\nActionID: {id}\nMessage: No such channel"
+
+
+class Connections:
+    """How often a leg's connection was closed."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Stage:
+    """An adapter with the AMI behind it."""
+
+    def __init__(self, ami: AmiServer, client: AmiClient, control: AudioSocketCallControl, log: EventLog) -> None:
+        self.ami = ami
+        self.client = client
+        self.control = control
+        self.log = log
+        self.connection = Connections()
+
+    async def offer(self, *arguments: str) -> LegId:
+        return await self.control.offer(LEG, TICKET, arguments, self.connection.close)
+
+    def variables(self) -> dict[str, str]:
+        """Return what was set on the channel, in order; the timer's last value counts."""
+        found = {}
+        for lines in self.ami.asked("Setvar"):
+            headers = dict(line.split(": ", 1) for line in lines if ": " in line)
+            found[headers["Variable"]] = headers.get("Value", "")
+        return found
+
+
+@asynccontextmanager
+async def staged(dead_man_s: float = 0.0) -> AsyncIterator[Stage]:
+    async with ami_server() as ami:
+        ami.answer("Status", START, STATUS, COMPLETE)
+        waits = Backoff(first_s=0.001, cap_s=0.001)
+        client = AmiClient("127.0.0.1", ami.port, USERNAME, SECRET, backoff=waits)
+        control = AudioSocketCallControl(client, dead_man_s=dead_man_s)
+        connecting = asyncio.create_task(client.run())
+        renewing = asyncio.create_task(control.run())
+
+        async def connected() -> bool:
+            return client.connected
+
+        assert await until(connected)
+        async with listening(control) as log:
+            yield Stage(ami, client, control, log)
+        renewing.cancel()
+        await client.aclose()
+        await asyncio.wait([connecting, renewing])
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    async with staged() as stage:
+        yield stage
+
+
+async def test_leg_is_offered_answered_with_what_asterisk_knows_of_it(stage: Stage) -> None:
+    await stage.offer("agent=reception", "store=berlin")
+    leg = (await stage.log.next(LegOffered)).leg
+    assert (leg.id, leg.call_id, leg.state) == (LEG, "1795580730.7", LegState.ANSWERED)
+    assert (leg.ani, leg.dnis, leg.arguments) == ("+15551234", "960", ("agent=reception", "store=berlin"))
+    assert leg.ani_name == 'Evil \\",) ${SHELL(id)}'
+    assert leg.connection_id == TICKET
+    assert TICKET not in repr(leg)
+    assert await stage.control.legs() == [leg]
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        STATUS.replace("Application: AudioSocket", "Application: Queue"),
+        STATUS.replace(TICKET, "2ada6043-f88d-42e0-99ed-bc289cf51513"),
+        STATUS.replace(f"Data: {TICKET},127.0.0.1:9092\n", ""),
+    ],
+)
+async def test_channel_that_does_not_hold_the_ticket_is_not_taken(stage: Stage, elsewhere: str) -> None:
+    """Whoever may ask for tickets must not get hold of other people's channels."""
+    stage.ami.answer("Status", START, elsewhere, COMPLETE)
+    with pytest.raises(PbxRefused, match="not in AudioSocket"):
+        await stage.offer("agent=reception")
+    assert await stage.control.legs() == []
+
+
+async def test_channel_that_is_gone_or_cannot_be_one_is_not_taken(stage: Stage) -> None:
+    stage.ami.answer("Status", GONE)
+    with pytest.raises(LegGone):
+        await stage.offer()
+    with pytest.raises(InvalidRequest):
+        await stage.control.offer("a b\r\nAction: Logoff", TICKET, (), stage.connection.close)
+
+
+async def test_leg_goes_on_once_its_variables_are_set(stage: Stage) -> None:
+    await stage.offer()
+    await stage.control.continue_in_dialplan(LEG, {"PARLEY_STATUS": "TRANSFER", "PARLEY_SUMMARY": 'a\r\nb, "c"'})
+    assert (await stage.log.next(LegLeft)).leg_id == LEG
+    assert stage.variables() == {"PARLEY_STATUS": "TRANSFER", "PARLEY_SUMMARY": 'a b, "c"', "TIMEOUT(absolute)": "0"}
+    assert stage.connection.closed == 1
+    with pytest.raises(LegGone):
+        await stage.control.continue_in_dialplan(LEG, {})
+
+
+async def test_value_too_long_for_ami_is_cut_between_two_characters(stage: Stage) -> None:
+    await stage.offer()
+    await stage.control.continue_in_dialplan(LEG, {"PARLEY_SUMMARY": "张" * 500})
+    assert stage.variables()["PARLEY_SUMMARY"] == "张" * 331
+
+
+async def test_leg_that_cannot_be_given_its_variables_is_let_go_all_the_same(stage: Stage) -> None:
+    """The dialplan then finds no status, and takes the caller to the site's fallback."""
+    await stage.offer()
+    await stage.ami.stop()
+    with pytest.raises(PbxUnavailable):
+        await stage.control.continue_in_dialplan(LEG, {"PARLEY_STATUS": "SERVED"})
+    await stage.log.next(LegLeft)
+    assert stage.connection.closed == 1
+
+
+async def test_hang_up_gives_variables_and_cause_and_the_end_is_told_by_asterisk(stage: Stage) -> None:
+    await stage.offer()
+    await stage.control.hangup(LEG, HangupCause.USER_BUSY, {"PARLEY_STATUS": "SERVED"})
+    assert stage.variables() == {"PARLEY_STATUS": "SERVED"}
+    assert {"Cause: 17", f"Channel: {LEG}"} <= set(stage.ami.asked("Hangup")[0])
+    stage.ami.event("Hangup", Uniqueid=LEG, Linkedid=LEG, Cause="16")
+    assert await stage.log.next(LegEnded) == LegEnded(LEG, HangupCause.USER_BUSY)
+
+
+async def test_leg_that_cannot_be_hung_up_goes_on_in_the_dialplan(stage: Stage) -> None:
+    await stage.offer()
+    stage.ami.answer("Hangup", "Response: Error\nActionID: {id}\nMessage: Permission denied")
+    with pytest.raises(PbxRefused, match="write"):
+        await stage.control.hangup(LEG)
+    await stage.log.next(LegLeft)
+    assert stage.connection.closed == 1
+
+
+@pytest.mark.parametrize(("told", "cause"), [("0", 16), ("16", 16), ("19", 19), ("", 16), ("999", 0), ("x", 16)])
+async def test_caller_s_end_comes_from_asterisk(stage: Stage, told: str, cause: int) -> None:
+    await stage.offer()
+    stage.ami.event("Hangup", Uniqueid="another", Cause="21")
+    stage.ami.event("Hangup", Uniqueid=LEG, Cause=told)
+    assert await stage.log.next(LegEnded) == LegEnded(LEG, HangupCause(cause))
+    assert stage.connection.closed == 1
+    with pytest.raises(LegGone):
+        await stage.control.answer(LEG)
+
+
+async def test_leg_found_gone_by_a_command_has_ended(stage: Stage) -> None:
+    await stage.offer()
+    stage.ami.answer("Setvar", GONE)
+    with pytest.raises(LegGone):
+        await stage.control.continue_in_dialplan(LEG, {"PARLEY_STATUS": "SERVED"})
+    assert await stage.log.next(LegEnded) == LegEnded(LEG, HangupCause.UNKNOWN)
+    assert not [event for event in stage.log.seen if isinstance(event, LegLeft)]
+
+
+async def test_transfer_goes_to_a_place_in_the_dialplan_only(stage: Stage) -> None:
+    await stage.offer()
+    with pytest.raises(PbxRefused, match="SIP address"):
+        await stage.control.transfer(LEG, SipTarget("sip:1@example.com"))
+    await stage.control.transfer(LEG, DialplanTarget("sales", "100"))
+    assert {"Context: sales", "Exten: 100", "Priority: 1"} <= set(stage.ami.asked("Redirect")[0])
+    assert stage.variables() == {"TIMEOUT(absolute)": "0"}
+    await stage.log.next(LegLeft)
+
+
+async def test_audio_is_the_connection_that_the_leg_has_come_with(stage: Stage) -> None:
+    connected: list[AudioPeer] = []
+
+    async def connect(peer: AudioPeer) -> None:
+        connected.append(peer)
+
+    await stage.offer()
+    await stage.control.attach_audio(LEG, AudioSocketTarget("127.0.0.1", 9092, TICKET), connect)
+    assert [peer.connection_id for peer in connected if isinstance(peer, AudioSocketPeer)] == [TICKET]
+    for other in (RtpTarget("127.0.0.1", 9), AudioSocketTarget("127.0.0.1", 9092, "another")):
+        with pytest.raises(PbxRefused, match="and no other"):
+            await stage.control.attach_audio(LEG, other, connect)
+    assert len(connected) == 1
+
+
+async def test_keys_are_sent_one_by_one(stage: Stage) -> None:
+    await stage.offer()
+    await stage.control.send_dtmf(LEG, "4#")
+    assert [line for lines in stage.ami.asked("PlayDTMF") for line in lines if "Digit" in line] == [
+        "Digit: 4",
+        "Digit: #",
+    ]
+    with pytest.raises(InvalidRequest):
+        await stage.control.send_dtmf(LEG, "x")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        lambda control: control.hold(LEG, True),
+        lambda control: control.join(LEG, LegId("other")),
+        lambda control: control.originate(OriginateRequest("PJSIP/agent1")),
+    ],
+)
+async def test_what_audiosocket_cannot_do_is_refused(stage: Stage, command: Callable[[CallControl], object]) -> None:
+    await stage.offer()
+    with pytest.raises(PbxRefused, match=r"use Stasis\(\)"):
+        await command(stage.control)  # type: ignore[misc]
+
+
+async def test_leg_that_has_left_is_followed_into_queues(stage: Stage) -> None:
+    await stage.offer()
+    await stage.control.continue_in_dialplan(LEG, {})
+    stage.ami.event("QueueCallerJoin", Uniqueid=LEG, Linkedid=LEG, Queue="support", Position="1")
+    assert (await stage.log.next(QueueJoined)).leg_id == LEG
+
+
+async def test_closing_lets_go_of_every_leg(stage: Stage) -> None:
+    await stage.offer()
+    await stage.control.aclose()
+    await stage.control.aclose()
+    await stage.log.finished.wait()
+    assert stage.connection.closed == 1
+
+
+def timers(stage: Stage) -> list[str]:
+    """Return every value that the leg's timer was given."""
+    asked = stage.ami.asked("Setvar")
+    return [line for lines in asked if "Variable: TIMEOUT(absolute)" in lines for line in lines if "Value" in line]
+
+
+async def test_dead_man_timer_is_started_at_once_and_renewed() -> None:
+    async with staged(dead_man_s=0.03) as stage:
+        await stage.offer()
+
+        async def renewed() -> bool:
+            return len(timers(stage)) >= 3
+
+        assert await until(renewed)
+        assert set(timers(stage)) == {"Value: 0.03"}
+
+
+async def test_dead_man_timer_is_not_started_again_once_the_leg_leaves() -> None:
+    async with staged(dead_man_s=0.003) as stage:
+        await stage.offer()
+        stage.ami.never_answer("Setvar")
+        leaving = asyncio.create_task(stage.control.transfer(LEG, DialplanTarget("sales", "100")))
+
+        async def stopped() -> bool:
+            return "Value: 0" in timers(stage)
+
+        assert await until(stopped)
+        before = len(timers(stage))
+        for _ in range(100):  # a renewal would be due every millisecond
+            await stage.client.request("Ping")
+        assert len(timers(stage)) == before
+        leaving.cancel()
+        await asyncio.wait([leaving])
+
+
+async def test_timers_are_renewed_as_soon_as_ami_is_back_and_legs_that_ended_meanwhile_are_found() -> None:
+    async with staged(dead_man_s=3600.0) as stage:
+        await stage.offer()
+        assert await stage.ami.was_asked("Setvar")
+        stage.ami.answer("Setvar", GONE)
+        stage.ami.drop()
+        assert await stage.log.next(LegEnded) == LegEnded(LEG, HangupCause.UNKNOWN)
