@@ -147,7 +147,8 @@ async def test_key_pressed_during_a_prompt_silences_the_agent_at_once(centre: Ca
     pressed_s = time.monotonic()
     await caller.press("4#")
     await ear.speech_begins(time.monotonic() + YIELD_S)
-    assert silence_after(caller.heard, pressed_s) - pressed_s < YIELD_S
+    # The next prompt may begin less than 200 ms after the last key.
+    assert silence_after(caller.heard, pressed_s, least_ms=100) - pressed_s < YIELD_S
     await asyncio.sleep(2.0)
     await caller.hangup()
     record = (await node.ended_records())[-1]
