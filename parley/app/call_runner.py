@@ -102,6 +102,8 @@ class CallRunner:
             clock=services.clock,
             resumption=resumed.resumption(services.clock.time()) if resumed else None,
         )
+        self._resumed = resumed is not None
+        """Its record is begun."""
         self._leg_is_ours = True
         self._leg_gone = asyncio.Event()
         self._answered = False
@@ -148,7 +150,9 @@ class CallRunner:
         except AudioForkError as err:
             logger.error("call cannot be taken up", extra={"code": err.code, "problem": str(err)})
             self._services.metrics.call_refused("audio")
-            await self._to_fallback_queue()
+            queue = await self._to_fallback_queue()
+            if self._resumed:
+                await self._session.close(SessionEnd(EndReason.FAILED, None), transferred_to=queue)
             return
         audio = line.audio
         async with AsyncExitStack() as stack:

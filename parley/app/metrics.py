@@ -120,7 +120,6 @@ class Metrics:
     def call_resumed(self) -> None:
         """Count a call that another process had begun."""
         self._resumed.inc()
-        self._active.inc()
 
     def call_refused(self, why: str) -> None:
         """Count a call that went straight on in the dialplan; why: a stable word such as `overload`."""

@@ -1,6 +1,7 @@
 """Calls of a process that died, taken up by the next one: which, how, and what becomes of the others."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -188,6 +189,21 @@ async def test_both_recordings_are_named_in_the_record(tmp_path: Path) -> None:
     assert earlier == first
     assert rest == first.with_name(f"{START.call_id}.2.wav")
     assert rest.stat().st_size > 44
+
+
+async def test_resumed_call_without_a_port_for_its_audio_goes_to_the_fallback_and_its_record_is_closed(
+    tmp_path: Path,
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        one_port = f"[media]\nfirst_port = {port}\nlast_port = {port}\n[limits]\nmax_calls = 1\n"
+        control = pbx_with("the-leg")
+        async with running_node(tmp_path, QUESTION, one_port, control=control, interrupted=[interrupted()]) as node:
+            record = await node.until_gone(LEG)
+    assert record.variables_set["PARLEY_STATUS"] == "FAILED"
+    assert node.log.end is not None
+    assert (node.log.end.reason, node.log.end.transferred_to) == (EndReason.FAILED, "support")
 
 
 async def test_time_that_passed_is_never_less_than_what_was_recorded(tmp_path: Path) -> None:
