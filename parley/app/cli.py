@@ -136,6 +136,17 @@ def serve(config: ConfigOption = None) -> None:
 
 
 @app.command()
+def supervise(config: ConfigOption = None) -> None:
+    """Keep a node and its worker running; SIGHUP changes over to a new pair without dropping a call."""
+    from parley.app.logs import configure_logging
+    from parley.app.supervisor import supervise as run_supervisor
+
+    settings = load_settings(config)
+    configure_logging(settings.log.json_lines, settings.log.level, settings.log.personal_data)
+    raise typer.Exit(run_supervisor(settings, config))
+
+
+@app.command()
 def chat(
     flow: Annotated[str, typer.Argument(help="Name of a flow, or path of its folder or file.")],
     language: Annotated[str, typer.Option(help="Language; else the flow's first.")] = "",

@@ -264,9 +264,10 @@ def _check_queue(queue: str, exists: str) -> Finding:
 
 
 async def _check_application(rest: AriRest, settings: Settings) -> Finding:
-    name = settings.asterisk.application
-    try:
-        await rest.application_channels(name)
-    except CallControlError:
-        return ok("application", f"{name} is free: start `parley serve`")
-    return ok("application", f"a node serves {name} now")
+    for name in settings.application_names:
+        try:
+            await rest.application_channels(name)
+        except CallControlError:
+            continue
+        return ok("application", f"a node serves {name} now")
+    return ok("application", f"{settings.asterisk.application} is free: start `parley serve`")

@@ -198,7 +198,7 @@ def _install_steps(snippets: Path, data_dir: Path, choices: Choices) -> tuple[In
         InstallStep(
             f"{config}/extensions.conf, [globals]",
             "Name the queue that takes a caller whenever Parley cannot, and the seconds after which it cannot:",
-            f"PARLEY_NODES = parley\nPARLEY_QUEUE = {choices.queue}\nPARLEY_TAKE_WITHIN = 10",
+            f"PARLEY_NODES = parley&parley-b\nPARLEY_QUEUE = {choices.queue}\nPARLEY_TAKE_WITHIN = 10",
         ),
         InstallStep(
             f"{config}/extensions.conf, where your number arrives",

@@ -25,6 +25,7 @@ from parley.app.dialplan_door import DialplanDoor
 from parley.app.flows import load_flows
 from parley.app.health import Check, HealthServer
 from parley.app.metrics import Metrics
+from parley.app.notify import Notifier
 from parley.app.observed_call_log import ObservedCallLog
 from parley.app.own_worker import check_engines, open_worker
 from parley.app.patient_call_log import PatientCallLog
@@ -54,9 +55,10 @@ async def serve(settings: Settings) -> None:
     Raises SettingsError, FlowError, StoreError, or CallControlError when it cannot start.
     """
     signals = StopSignals()
+    notifier = Notifier()
     try:
-        async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
-            node = Node(settings)
+        async with notifier.beating(), asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
+            node = Node(settings, notifier)
             # Told to stop while still starting, there is no call to wait for.
             if await signals.until_stopping(node.start(tasks, stack)):
                 await node.serve(tasks, signals)
@@ -67,9 +69,10 @@ async def serve(settings: Settings) -> None:
 class Node:
     """One node: `start`, then `serve`."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Prepare; nothing is opened yet."""
+    def __init__(self, settings: Settings, notifier: Notifier) -> None:
+        """Prepare; nothing is opened yet.   notifier: is told when new calls are taken."""
         self._settings = settings
+        self._notifier = notifier
         self._name = settings.asterisk.application
         self._clock = SystemClock()
         self._metrics = Metrics()
@@ -151,6 +154,7 @@ class Node:
         await warm_prompts(self._settings, flows, self._synthesizer)
         self._checks |= started_checks(self._switchboard, self._database, channel)
         self._switchboard.open()
+        self._notifier.ready = True
         logger.info("serving calls", extra={"agents": sorted(self._settings.agents)})
 
     async def _ways_in(

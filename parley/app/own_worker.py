@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -13,6 +12,7 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from parley.app.child_process import worker_command
 from parley.app.metrics import Metrics
 from parley.app.settings import Settings, SettingsError
 from parley.app.voices import synthesizer_engine
@@ -78,19 +78,6 @@ async def open_worker(settings: Settings, tasks: asyncio.TaskGroup, metrics: Met
         finally:
             running.cancel()
             await asyncio.wait([running])
-
-
-def worker_command(settings: Settings, address: str) -> list[str]:
-    """Return the command line of a worker that ends with its standard input."""
-    return [
-        sys.executable,
-        "-m",
-        "parley.app.worker",
-        f"--address={address}",
-        "--child",
-        f"--log-level={settings.log.level}",
-        *(["--json-lines"] if settings.log.json_lines else []),
-    ]
 
 
 async def worker_problem(channel: grpc.aio.Channel, service: str = "") -> str:

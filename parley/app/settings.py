@@ -83,6 +83,8 @@ class AsteriskSettings(Section):
     """From PARLEY_ASTERISK__PASSWORD; in parley.toml use password_file."""
     password_file: Path | None = None
     application: str = Field(default="parley", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    standby_application: str = Field(default="", pattern=r"^[A-Za-z0-9_-]{0,64}$")
+    """Takes turns with `application` when `parley supervise` is told to upgrade; empty: its name with `-b`."""
     ami: AmiSettings = AmiSettings()
     audiosocket_app: AudioSocketAppSettings = AudioSocketAppSettings()
     ca_file: Path | None = None
@@ -198,6 +200,8 @@ class HttpSettings(Section):
 
     host: str = "127.0.0.1"
     port: Port = 8089
+    standby_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Of the node that is the standby application; 0: the port behind `port`."""
 
 
 class RecordingSettings(Section):
@@ -289,6 +293,17 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment win over the file."""
         return (EnvSettingsSource(settings_cls), init_settings)
+
+    @property
+    def application_names(self) -> tuple[str, str]:
+        """The node's application, and the one that takes turns with it in upgrades."""
+        name = self.asterisk.application
+        return name, self.asterisk.standby_application or f"{name}-b"
+
+    @property
+    def standby_port(self) -> int:
+        """Where the node that is the standby application serves health and metrics."""
+        return self.http.standby_port or self.http.port + 1
 
     @property
     def database_url(self) -> str:

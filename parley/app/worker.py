@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar, runtime_checkable
 
 from parley.app.logs import configure_logging
+from parley.app.notify import Notifier
 from parley.conversation.errors import EngineError, EngineMissing
 from parley.engines import catalogue
 from parley.inference.registry import Engines
@@ -60,7 +61,10 @@ async def _serve(engines: Engines, address: str, parent_pipe: int | None) -> Non
                 await engine.warm_up()
             except EngineError as err:
                 logger.warning("engine does not warm up", extra={"engine": name, "problem": str(err)})
-    await serve(engines, address, parent_pipe=parent_pipe)
+    notifier = Notifier()
+    async with notifier.beating():
+        notifier.ready = True
+        await serve(engines, address, parent_pipe=parent_pipe)
 
 
 def _available(make: Callable[[str], Engine], names: Iterable[str]) -> dict[str, Engine]:

@@ -110,10 +110,12 @@ async def records_in(file: Path) -> list[CallRecord]:
 
 
 @asynccontextmanager
-async def serving(pbx: Asterisk, folder: Path, settings: str = SETTINGS) -> AsyncIterator[Node]:
-    """Run `parley serve` beside this Asterisk."""
+async def serving(
+    pbx: Asterisk, folder: Path, settings: str = SETTINGS, *, command: str = "serve"
+) -> AsyncIterator[Node]:
+    """Run `parley serve`, or another command, beside this Asterisk."""
     log: list[LogLine] = []
-    node = Node(ParleyProcess(pbx, folder, log.append, life_s=240), log)
+    node = Node(ParleyProcess(pbx, folder, log.append, life_s=240, command=command), log)
     try:
         await node.process.start(settings)
         yield node
@@ -134,12 +136,17 @@ class Exit:
         return [line for line in self.output.splitlines() if not line.startswith("{")]
 
 
-async def serve_in_vain(pbx: Asterisk, folder: Path, settings: str, *, password: str = "", http_port: int = 0) -> Exit:
-    """Start `parley serve`, expecting that it cannot; return its status and what it wrote. Raises TimeoutError."""
+async def serve_in_vain(
+    pbx: Asterisk, folder: Path, settings: str, *, password: str = "", http_port: int = 0, command: str = "serve"
+) -> Exit:
+    """Start `parley serve`, expecting that it cannot; return its status and what it wrote. Raises TimeoutError.
+
+    command: `supervise` instead.
+    """
     file = folder / "parley.toml"
     file.write_text(settings.format(ari_url=pbx.ari_url + "/ari", http_port=http_port or pbx.ports.first + 599))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "parley.app.cli", "serve", "--config", str(file)),
+        *(sys.executable, "-m", "parley.app.cli", command, "--config", str(file)),
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "PARLEY_ASTERISK__PASSWORD": password or pbx.ari_password},
         cwd=ROOT,

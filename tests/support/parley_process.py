@@ -1,4 +1,4 @@
-"""Run `parley serve` as its users start it: a process of its own, settings in a file, stopped by SIGTERM.
+"""Run `parley serve` or `parley supervise` as users start it: a process, settings in a file, stopped by SIGTERM.
 
 End-to-end tests and the demo use it beside a private Asterisk.
 """
@@ -44,13 +44,15 @@ class ParleyProcess:
         prefix: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         life_s: int = 600,
+        command: str = "serve",
     ) -> None:
         """Prepare; `start()` starts it.
 
         pbx: running.   folder: for settings, data and log.   on_log: gets every log line.
         http_host: where the settings put health and metrics.   prefix: a command that runs the rest of its line in
-        its own place, such as `nsenter`.   environment: further variables of the process.
+        its own place, such as `nsenter`.   environment: further variables of the process.   command: or `supervise`.
         """
+        self._command = command
         self._pbx = pbx
         self.folder = folder
         self._on_log = on_log
@@ -68,7 +70,7 @@ class ParleyProcess:
 
     @property
     def pid(self) -> int:
-        """Process id of `parley serve` itself, which `timeout` guards. Raises ParleyFailed when there is none."""
+        """Process id of the command itself, which `timeout` guards. Raises ParleyFailed when there is none."""
         if self._process is not None:
             for status in Path("/proc").glob("[0-9]*/stat"):
                 with suppress(OSError):
@@ -100,7 +102,7 @@ class ParleyProcess:
             sys.executable,
             "-m",
             "parley.app.cli",
-            "serve",
+            self._command,
             "--config",
             str(self.settings_file),
             stderr=asyncio.subprocess.PIPE,
