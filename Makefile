@@ -44,7 +44,7 @@ format: prepare
 	$(PY) -m ruff format $(SOURCES)
 	$(PY) -m ruff check --fix $(SOURCES)
 
-bench: prepare         ## BENCH=recognition runs one
+bench: prepare-pbx     ## BENCH=recognition runs one
 	$(PY) -m benchmarks $(BENCH)
 
 clean:                 ## keeps .cache (downloads)

@@ -23,7 +23,7 @@ MOST_AT_ONCE = 16
 """Requests under way; the rest of the HTTP client's connections is left to commands."""
 
 _TIMER = "TIMEOUT(absolute)"
-_RENEWALS_PER_LENGTH = 3
+RENEWALS_PER_LENGTH = 3
 _DEADLINES_PER_LENGTH = 5
 """A renewal that stalls is given up in time for the next one, and so is a whole round of stalling ones."""
 
@@ -47,7 +47,7 @@ class DeadManTimer:
         due_s = loop.time()
         while True:
             await self._arm_all({*self._book.claimed(), *self._given_up})
-            due_s = max(due_s + (self._length_s / _RENEWALS_PER_LENGTH or 3600.0), loop.time())
+            due_s = max(due_s + (self._length_s / RENEWALS_PER_LENGTH or 3600.0), loop.time())
             await asyncio.sleep(due_s - loop.time())
 
     async def arm(self, leg_id: LegId) -> None:

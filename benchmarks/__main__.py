@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("recognition",)
+BENCHMARKS = ("recognition", "dead_man")
 
 
 def main(names: list[str]) -> int:
