@@ -24,6 +24,10 @@ QUEUE_EVENTS = ("joined", "offered", "declined", "answered", "talk_ended", "aban
 """What queues do with callers whom we have sent on."""
 
 
+REFUSALS = ("overload", "draining", "arguments", "audio")
+"""Why calls are not taken up."""
+
+
 class Metrics:
     """Everything that a node counts and times, in a registry of its own. Labels never hold personal data."""
 
@@ -50,6 +54,8 @@ class Metrics:
             self._queue_events.labels(event)
         for reason in EndReason:
             self._ended.labels(reason.value)
+        for why in REFUSALS:
+            self._refused.labels(why)
 
     def _define_turns(self) -> None:
         self._response = Histogram(
@@ -122,7 +128,7 @@ class Metrics:
         self._resumed.inc()
 
     def call_refused(self, why: str) -> None:
-        """Count a call that went straight on in the dialplan; why: a stable word such as `overload`."""
+        """Count a call that went straight on in the dialplan; why: one of REFUSALS."""
         self._refused.labels(why).inc()
 
     def turn_ended(self, turn: Turn) -> None:

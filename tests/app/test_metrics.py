@@ -50,6 +50,11 @@ def test_refused_calls_are_counted_by_why_and_never_active(metrics: Metrics) -> 
     assert value(metrics, "parley_calls_active") == 0
 
 
+def test_refusals_stand_at_zero_before_the_first_so_that_an_alert_sees_it_come(metrics: Metrics) -> None:
+    for why in ("overload", "draining", "arguments", "audio"):
+        assert value(metrics, "parley_calls_refused_total", why=why) == 0
+
+
 def test_a_turn_is_timed_in_seconds_as_a_whole_and_by_stage(metrics: Metrics) -> None:
     timings = TurnTimings(endpoint_ms=400, asr_ms=80, tts_ms=15, playout_ms=20, response_ms=515, barge_in_ms=190)
     metrics.turn_ended(turn(timings=timings))
