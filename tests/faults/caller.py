@@ -22,6 +22,7 @@ NUMBERS = ("0367", "1478", "2589", "4715")
 """The recogniser understands each of them when nothing is in the way: this is about faults, not about accuracy."""
 LAST_NUMBER = "9999"
 """The flow says goodbye to it and hangs up."""
+PERSON_KEYS = "0#"
 QUIET_S = 0.6
 """After so much silence the caller takes the turn."""
 SHORTEST_PROMPT_S = 1.2
@@ -54,7 +55,7 @@ class AnsweringCaller:
         self._numbers = cycle(NUMBERS)
         self._keys_only = keys_only
         self._key_next = keys_only
-        self._content = False
+        self._last_answer = ""
         self._answered = asyncio.Event()
         self.speaking = asyncio.Event()
         """Set while the caller says a number."""
@@ -65,8 +66,12 @@ class AnsweringCaller:
         return self.call.dialog.local.user
 
     def finish(self) -> None:
-        """Let the next number be the last."""
-        self._content = True
+        """Let the next number be the last, unless something else was to be."""
+        self._last_answer = self._last_answer or LAST_NUMBER
+
+    def ask_for_a_person(self) -> None:
+        """Let the next answer be the key that leads to the queue."""
+        self._last_answer = PERSON_KEYS
 
     async def converse(self) -> None:
         """Answer until the call is over; cancel it to fall silent."""
@@ -119,9 +124,9 @@ class AnsweringCaller:
 
     async def _answer(self, asked_s: float) -> str:
         """Give the next number; return it."""
-        number = LAST_NUMBER if self._content else next(self._numbers)
+        number = self._last_answer or next(self._numbers)
         try:
-            if self._content or self._key_next:
+            if self._last_answer or self._key_next:
                 await self.call.press(number)
             else:
                 self.speaking.set()

@@ -47,11 +47,18 @@ class Case:
         self, number: str = NUMBERS_LINE, *, row: int = 0, name: str = "", keys_only: bool = False
     ) -> AnsweringCaller:
         """Let somebody call who answers whatever they are asked."""
+        caller = self.dial_and_listen(number, row=row, name=name, keys_only=keys_only)
+        self._conversations[caller] = self._tasks.create_task(caller.converse())
+        return caller
+
+    def dial_and_listen(
+        self, number: str = NUMBERS_LINE, *, row: int = 0, name: str = "", keys_only: bool = False
+    ) -> AnsweringCaller:
+        """Let somebody call who says nothing."""
         call = self.site.centre.caller.dial(number, name=name, caller=self.site.fresh_number())
         caller = AnsweringCaller(call, keys_only=keys_only)
         self.callers[caller] = self.rows[row]
         self._talked[caller.name] = asyncio.Event()
-        self._conversations[caller] = self._tasks.create_task(caller.converse())
         return caller
 
     async def commit(self) -> None:
@@ -93,10 +100,10 @@ class Case:
             raise CallFailed(f"the call ended otherwise: {caller.call.end_reason}")
         self._ends[caller] = "queue" if talked else as_ or "completed"
 
-    async def hang_up(self, caller: AnsweringCaller) -> None:
-        """Let the caller hang up."""
+    async def hang_up(self, caller: AnsweringCaller, where: str = "hung_up_by_caller") -> None:
+        """Let the caller hang up.   where: `queue` for one who waits for a person."""
         await caller.call.hangup()
-        self._ends[caller] = "hung_up_by_caller"
+        self._ends[caller] = where
 
     async def lose(self, caller: AnsweringCaller) -> None:
         """Judge the call until now: the PBX that had it is gone, and with it everything that could make a sound."""

@@ -18,6 +18,11 @@ flow_folders = ["@FLOWS@"]
 [asterisk]
 url = "{ari_url}"
 
+[asterisk.ami]
+host = "@AMI_HOST@"
+port = @AMI_PORT@
+username = "parley"
+
 [http]
 host = "@HTTP_HOST@"
 port = {http_port}
@@ -68,11 +73,18 @@ class Place:
         """Where Asterisk's ARI is."""
         return "127.0.0.1" if self.network is None else self.network.links["ari"].pbx_host
 
-    def settings(self, more: str = "") -> str:
-        """Return the settings of this place's node."""
+    @property
+    def ami_host(self) -> str:
+        """Where Asterisk's AMI is."""
+        return "127.0.0.1" if self.network is None else self.network.links["ami"].pbx_host
+
+    def settings(self, ami_port: int, more: str = "") -> str:
+        """Return the settings of this place's node.   more: further tables."""
         values = {
             "@DATA@": self.data,
             "@FLOWS@": FLOWS,
+            "@AMI_HOST@": self.ami_host,
+            "@AMI_PORT@": ami_port,
             "@HTTP_HOST@": self.http_host,
             "@MEDIA_HOST@": self.media_host,
             "@VOICE@": AGENT_VOICE,

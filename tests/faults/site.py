@@ -16,20 +16,25 @@ from tests.dialplans.call_centre import CallCentre, open_call_centre
 from tests.e2e.site import records_in
 from tests.faults.caller import NUMBERS, read_back, words_of
 from tests.faults.place import Place
-from tests.faults.traces import Traces, children_of, traces_of
+from tests.faults.traces import Traces, children_of, metric_of, traces_of
 from tests.support.asterisk import Asterisk, require_asterisk
 from tests.support.parley_process import LogLine, ParleyFailed, ParleyProcess
 from tests.support.speech import caller_says
 
 NUMBERS_LINE = "830"
 """The agent `numbers`: reads numbers back until it is told 9999."""
+NAMED_LINE = "831"
+"""The same, and the caller has the name that stands in the site's `name_file`."""
+NAME_FILE = "caller-name"
 LIFE_S = 900
 READY_S = 30.0
 
-DIALPLAN = f"""
+DIALPLAN = """
 [from-trunk](+)
-exten => {NUMBERS_LINE},1,Gosub(parley,s,1(agent=numbers))
+exten => 830,1,Gosub(parley,s,1(agent=numbers))
  same => n,Goto(100,2)
+exten => 831,1,Set(CALLERID(name)=${FILE(@NAME@,0,200)})
+ same => n,Goto(830,1)
 """
 
 COPY = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).backup(sqlite3.connect(sys.argv[2]))"
@@ -61,9 +66,14 @@ class FaultSite:
             self.log.append,
             http_host=place.http_host,
             prefix=place.node_prefix,
-            environment=place.node_environment,
+            environment={"PARLEY_ASTERISK__AMI__PASSWORD": self.pbx.ami_password, **(place.node_environment or {})},
             life_s=LIFE_S,
         )
+
+    @property
+    def name_file(self) -> Path:
+        """The caller's name at NAMED_LINE."""
+        return self.folder / NAME_FILE
 
     @asynccontextmanager
     async def node_at(self, place: Place, more_settings: str = "") -> AsyncIterator[None]:
@@ -83,7 +93,7 @@ class FaultSite:
 
     async def start_node(self) -> None:
         """Start Parley and wait until it is ready."""
-        await self.node.start(self.place.settings(self.more_settings))
+        await self.node.start(self.place.settings(self.pbx.ami_port, self.more_settings))
         self._node_runs = True
 
     async def stop_node(self) -> None:
@@ -133,6 +143,10 @@ class FaultSite:
         await self.place.disk.run(sys.executable, "-c", COPY, str(database), str(copy))
         return await records_in(copy)
 
+    async def metric(self, name: str, **labels: str) -> float:
+        """Ask the node for one of its metrics. Raises KeyError."""
+        return await metric_of(self.node, name, **labels)
+
     async def traces(self) -> Traces:
         """Count what is open now."""
         return await traces_of(self.pbx, self.node if self._node_runs else None)
@@ -157,8 +171,9 @@ async def open_site(folder: Path, place: Place, more_settings: str = "") -> Asyn
         pbx = await stack.enter_async_context(
             Asterisk(
                 program=require_asterisk(),
-                additions={"extensions.conf": DIALPLAN},
+                additions={"extensions.conf": DIALPLAN.replace("@NAME@", str(folder / NAME_FILE))},
                 ari_host=place.ari_host,
+                ami_host=place.ami_host,
                 life_s=LIFE_S,
                 keep_log_in=folder / "asterisk",
             )

@@ -18,6 +18,8 @@ from tests.faults.site import FaultSite, open_site
 from tests.support.namespaces import Network, open_network, require_namespaces
 from tests.support.speech import require_speech
 
+AMI_BACK_S = 30.0
+
 pytestmark = [pytest.mark.faults, pytest.mark.asyncio(loop_scope="session")]
 
 
@@ -66,3 +68,20 @@ async def test_ari_link_is_cut(case: Case, network: Network, seconds: float) -> 
 @pytest.mark.parametrize("seconds", cuts("media"))
 async def test_media_link_is_cut(case: Case, network: Network, seconds: float) -> None:
     await cut(case, network, "media", seconds)
+
+
+@pytest.mark.parametrize("seconds", cuts("AMI"))
+async def test_ami_link_is_cut(case: Case, site: FaultSite, network: Network, seconds: float) -> None:
+    """Calls do not need AMI: the caller goes into the queue meanwhile, of which AMI would tell."""
+    caller = case.dial()
+    await caller.understood()
+    await case.commit()
+    await network.cut("ami")
+    mended_s = time.monotonic() + seconds
+    caller.ask_for_a_person()
+    await case.end(caller)
+    await asyncio.sleep(mended_s - time.monotonic())
+    await network.mend("ami")
+    async with asyncio.timeout(AMI_BACK_S):
+        while await site.metric("parley_ami_connected") != 1:
+            await asyncio.sleep(0.2)

@@ -52,7 +52,7 @@ async def traces_of(pbx: Asterisk, node: ParleyProcess | None) -> Traces:
         channels=sum("!" in line for line in concise.splitlines()),
         bridges=len(bridges),
         pbx_audio_sockets=sum(target in pbx_udp for target in pbx_targets),
-        tasks=await _tasks_of(node) if node is not None else 0,
+        tasks=int(await metric_of(node, "parley_tasks")) if node is not None else 0,
         sockets=len(sockets),
         files=sum(not target.startswith("socket:") for target in targets),
         processes=len(children_of(pid)) if pid else 0,
@@ -83,12 +83,16 @@ def udp_ports_of(pid: int) -> list[int]:
     return sorted(int(row[1].split(":")[1], 16) for row in rows if f"socket:[{row[9]}]" in own)
 
 
-async def _tasks_of(node: ParleyProcess) -> int:
+async def metric_of(node: ParleyProcess, name: str, **labels: str) -> float:
+    """Ask a node for one of its metrics. Raises KeyError when it has none of this name and these labels."""
     url = f"http://{node.http_host}:{node.http_port}/metrics"
     async with aiohttp.ClientSession() as http, http.get(url) as answer:
         text = await answer.text()
-    values = {family.name: family.samples[0].value for family in text_string_to_metric_families(text) if family.samples}
-    return int(values["parley_tasks"])
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name == name and sample.labels == labels:
+                return sample.value
+    raise KeyError(name)
 
 
 def children_of(pid: int) -> list[int]:

@@ -54,6 +54,7 @@ class Asterisk:
         settings: Settings | None = None,
         program: AsteriskProgram | None = None,
         ari_host: str = "127.0.0.1",
+        ami_host: str = "127.0.0.1",
         life_s: int = 900,
         keep_log_in: Path | None = None,
     ) -> None:
@@ -61,7 +62,7 @@ class Asterisk:
 
         overlays: folders whose files are appended to the configuration files of the same name.
         additions: the same as text, by file name.   settings: (file, section, key) → value, set last.
-        ari_host: numeric address of this machine where ARI listens.
+        ari_host, ami_host: numeric addresses of this machine where they listen.
         keep_log_in: folder that receives Asterisk's logs when it stops.
         """
         self.ari_username = "parley"
@@ -74,6 +75,7 @@ class Asterisk:
         self._settings = dict(settings or {})
         self._program = program
         self._ari_host = ari_host
+        self._ami_host = ami_host
         self._life_s = life_s
         self._keep_log_in = keep_log_in
         self._ports: PortBlock | None = None
@@ -236,6 +238,7 @@ class Asterisk:
             **port_settings(self.ports),
             ("ari.conf", "parley", "password"): self.ari_password,
             ("http.conf", "general", "bindaddr"): self._ari_host,
+            ("manager.conf", "general", "bindaddr"): self._ami_host,
             **self._settings,
         }
         # The repository's file has no secret, so that nobody can log in with one that everybody knows.

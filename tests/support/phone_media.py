@@ -74,6 +74,9 @@ class MediaStream:
         self.codec: PhoneCodec = ULAW
         self.event_type = EVENT_TYPE
         self.sending = True
+        """As negotiated with the far side."""
+        self.dumb = False
+        """Send nothing whatever was negotiated: a crowd of phones costs less."""
         self.line: PhoneLine | None = None
         """The way to the PBX; None is a good one."""
         self.heard = Recording()
@@ -124,7 +127,7 @@ class MediaStream:
 
     def tick(self, now_s: float) -> None:
         """Send one frame of 20 ms."""
-        if self.peer is None or not self.sending:
+        if self.peer is None or not self.sending or self.dumb:
             return
         if self._events:
             self._send_event()
