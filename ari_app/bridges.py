@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from ari_app.errors import AriRefused
 from ari_app.media_legs import MediaLeg, MediaLegs, Spawn
@@ -63,7 +64,7 @@ class LegBridges:
             media = await self._media_legs.create(leg_id, target, connect)
             try:
                 bridge = seat.bridge or await self._enter(leg_id, seat, await self._open_bridge(leg_id))
-                await self._rest.add_channel(bridge.id, media.channel_id)
+                await _to_its_end(self._rest.add_channel(bridge.id, media.channel_id))
             except BaseException:
                 self._spawn(self._media_legs.delete(media.channel_id))
                 if seat.media is None and seat.bridge is not None and seat.bridge.members == {leg_id}:
@@ -136,7 +137,7 @@ class LegBridges:
         bridge = _Bridge(self._id_prefix + secrets.token_hex(8))
         self._bridges[bridge.id] = bridge
         try:
-            await self._rest.create_bridge(bridge.id, _NAME_PREFIX + leg_id)
+            await _to_its_end(self._rest.create_bridge(bridge.id, _NAME_PREFIX + leg_id))
         except BaseException:
             self._close_if_empty(bridge)
             raise
@@ -145,18 +146,23 @@ class LegBridges:
     async def _enter(self, leg_id: LegId, seat: _Seat, bridge: _Bridge) -> _Bridge:
         """Move a party and its media leg into a bridge; Asterisk takes them out of the one that they were in."""
         try:
-            await self._rest.add_channel(bridge.id, leg_id)
+            await _to_its_end(self._rest.add_channel(bridge.id, leg_id))
         except AriRefused as err:
             self._close_if_empty(bridge)
             raise _gone_or(err, leg_id) from err
         except BaseException:
             self._close_if_empty(bridge)
             raise
-        self._leave(leg_id, seat)
-        seat.bridge = bridge
+        left, seat.bridge = seat.bridge, bridge
         bridge.members.add(leg_id)
-        if seat.media is not None:
-            await self._rest.add_channel(bridge.id, seat.media.channel_id)
+        try:
+            if seat.media is not None:
+                await _to_its_end(self._rest.add_channel(bridge.id, seat.media.channel_id))
+        finally:
+            # Not before the media leg is out of it: Asterisk 16 may list a bridge for ever that is deleted meanwhile.
+            if left is not None:
+                left.members.discard(leg_id)
+                self._close_if_empty(left)
         return bridge
 
     async def _take_out(self, leg_id: LegId, bridge: _Bridge) -> None:
@@ -198,6 +204,22 @@ class LegBridges:
                 seat.users -= 1
                 if seat.users == 0 and seat.media is None and seat.bridge is None:
                     del self._seats[leg_id]
+
+
+async def _to_its_end(request: Coroutine[Any, Any, None]) -> None:
+    """Wait for the answer even when the caller is cancelled meanwhile, for at most the request's own deadline.
+
+    Asterisk carries a request out although nobody waits for its answer any more. The bridge's deletion would overtake
+    it: a bridge that is made after that stays for ever.
+    """
+    under_way = asyncio.ensure_future(request)
+    try:
+        await asyncio.shield(under_way)
+    except asyncio.CancelledError:
+        await asyncio.wait([under_way])
+        if not under_way.cancelled():
+            under_way.exception()  # seen: the cancellation is what the caller gets
+        raise
 
 
 def _gone_or(err: AriRefused, leg_id: LegId) -> CallControlError:

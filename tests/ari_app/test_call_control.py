@@ -224,12 +224,34 @@ async def test_leg_that_ends_while_its_audio_is_made_is_gone_and_nothing_stays(
     assert await asked(ari, f"DELETE {BRIDGE}")
 
 
-async def test_cancelled_attach_deletes_what_it_made(ari: AriServer, control: AriCallControl, leg: LegId) -> None:
-    ari.stall(f"POST {BRIDGE}/addChannel")
+@pytest.mark.parametrize("request_path", [BRIDGE, f"{BRIDGE}/addChannel"])
+async def test_cancelled_attach_deletes_what_it_made_and_nothing_before_asterisk_has_made_it(
+    ari: AriServer, control: AriCallControl, leg: LegId, request_path: str
+) -> None:
+    go_on = ari.stall(f"POST {request_path}")
+    attaching = asyncio.create_task(control.attach_audio(leg, TARGET, deaf))
+    assert await asked(ari, f"POST {request_path}")
+    attaching.cancel()
+    await control.ring(leg)
+    assert ari.asked("DELETE .*") == []
+    go_on.set()
+    assert await asked(ari, f"DELETE {MEDIA}")
+    assert await asked(ari, f"DELETE {BRIDGE}")
+    assert attaching.cancelled()
+
+
+async def test_cancelled_attach_takes_a_late_refusal_in_silence(
+    ari: AriServer, control: AriCallControl, leg: LegId
+) -> None:
+    ari.reply(f"POST {BRIDGE}/addChannel", 422, {"message": "Channel not in Stasis application"})
+    go_on = ari.stall(f"POST {BRIDGE}/addChannel")
     attaching = asyncio.create_task(control.attach_audio(leg, TARGET, deaf))
     assert await asked(ari, f"POST {BRIDGE}/addChannel")
     attaching.cancel()
-    assert await asked(ari, f"DELETE {MEDIA}")
+    await control.ring(leg)
+    go_on.set()
+    await asyncio.wait([attaching])
+    assert attaching.cancelled()
     assert await asked(ari, f"DELETE {BRIDGE}")
 
 
