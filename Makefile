@@ -3,7 +3,7 @@ PY      := .venv/bin/python
 export PATH := $(CURDIR)/.cache/bin:$(PATH)
 SOURCES := parley ari_app audio_fork media_core demo tests tools benchmarks setup.py
 
-.PHONY: demo test test-fast test-faults prepare prepare-pbx build debug lint format bench clean
+.PHONY: demo test test-fast test-faults test-old-asterisk prepare prepare-pbx build debug lint format bench clean
 
 demo: prepare-pbx      ## one real call on a private Asterisk; ARGS=--listen stays up for your softphone
 	$(PY) -m demo $(ARGS)
@@ -20,6 +20,11 @@ test-fast: prepare     ## unit tests only: no PBX
 
 test-faults: prepare-pbx  ## everything that may fail, fails in mid-call; the table goes to build/test/faults.json
 	$(PY) -m pytest tests/faults -m faults $(ARGS)
+
+# Where Asterisk 16.28 cannot be fetched its tests are skipped, and the last lines say so.
+test-old-asterisk: prepare  ## the contract suites and the doctor on Asterisk 16.28
+	@python3 tools/prepare.py --only old-asterisk || true
+	PARLEY_ASTERISK_ROOT=$(CURDIR)/.cache/old-asterisk/root $(PY) -m pytest tests/contract tests/e2e/test_doctor.py $(ARGS)
 
 prepare:               ## virtual environment, compiler, speech synthesisers
 	@python3 tools/prepare.py

@@ -202,7 +202,7 @@ class LegBook:
         if event.soft:
             entry.end_cause = entry.our_cause or HangupCause.NORMAL_CLEARING
         else:
-            entry.end_cause = _cause_of(event.cause or 0, event.tech_cause)
+            entry.end_cause = _cause_of(event.cause or 0, event.tech_cause, entry.leg)
 
     def _stasis_ended(self, leg_id: LegId) -> list[CallEvent]:
         """The last event about an inbound leg: Asterisk stops telling us before the channel is destroyed."""
@@ -217,7 +217,7 @@ class LegBook:
         entry = self._entries.pop(LegId(event.channel_id), None)
         if entry is None:
             return []
-        cause = entry.our_cause or entry.end_cause or _cause_of(event.cause, event.tech_cause)
+        cause = entry.our_cause or entry.end_cause or _cause_of(event.cause, event.tech_cause, entry.leg)
         return [LegEnded(entry.leg.id, cause)]
 
     def _missing(self, leg_id: LegId, alive: bool) -> list[CallEvent]:
@@ -227,12 +227,17 @@ class LegBook:
         return [LegEnded(leg_id, entry.end_cause or HangupCause.UNKNOWN)]
 
 
-def _cause_of(q850: int, tech_cause: int | None) -> HangupCause:
+def _cause_of(q850: int, tech_cause: int | None, leg: Leg) -> HangupCause:
     """Return the cause that the other side gave.
 
-    No cause (0) is a plain BYE. A caller who gives up before the answer appears as 127 with SIP status 487.
+    No cause (0) is a plain BYE; where Asterisk before 18 gives up an attempt that rings, it gives none either. A caller
+    who gives up before the answer appears as 127 with SIP status 487, which Asterisk before 21 does not tell.
     """
-    if q850 == 0 or tech_cause == _SIP_REQUEST_TERMINATED:
+    answered = leg.state is LegState.ANSWERED
+    if q850 == 0 and leg.direction is Direction.OUTBOUND and not answered:
+        return HangupCause.NO_ANSWER
+    gave_up = q850 == HangupCause.INTERWORKING and tech_cause is None and not answered
+    if q850 == 0 or gave_up or tech_cause == _SIP_REQUEST_TERMINATED:
         return HangupCause.NORMAL_CLEARING
     return HangupCause.from_q850(q850)
 

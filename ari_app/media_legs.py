@@ -17,6 +17,7 @@ from ari_app.events import AriEvent, Channel, ChannelDestroyed, StasisStart
 from ari_app.external_media import connection_of, peer_of, refusal_of
 from ari_app.rest import AriRest
 from parley.call_control import (
+    AudioCodec,
     AudioPeer,
     AudioTarget,
     CallControlError,
@@ -34,6 +35,8 @@ PREFIX = "parley-media."
 """Begins the id of every media leg of every Parley node; then follow the application and a random part."""
 LEG_VARIABLE = "PARLEY_LEG"
 """Channel variable of a media leg that names its party."""
+NATIVE_FORMATS = "CHANNEL(audionativeformat)"
+"""What a media leg really carries, for instance `(ulaw)`."""
 
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -106,6 +109,7 @@ class MediaLegs:
                 await connect(await self._peer_of(channel, target))
                 # The answer comes before the channel is in Stasis; bridging it now would be refused (422).
                 await started
+            await self._check_linear(channel_id, target)
             return MediaLeg(channel_id)
         except BaseException as err:
             self._spawn(self.delete(channel_id))
@@ -144,6 +148,23 @@ class MediaLegs:
             )
         except AriRefused as err:
             raise refusal_of(target, err.status) from err
+
+    async def _check_linear(self, channel_id: str, target: AudioTarget) -> None:
+        """Refuse a leg that carries µ-law where linear audio was asked for: so do old versions, and say nothing.
+
+        Raises PbxRefused. Asterisk 16.28 does so, 22.10 does not; where it cannot be seen, it is taken to be right.
+        """
+        if not isinstance(target, RtpTarget) or target.codec is not AudioCodec.SLIN:
+            return
+        try:
+            formats = await self._rest.get_variable(channel_id, NATIVE_FORMATS)
+        except AriRefused:
+            return
+        if "slin" not in formats:
+            raise PbxRefused(
+                f"this Asterisk makes {formats} of slin over RTP, and each side would take the other for noise: "
+                'set codec = "ulaw" (or alaw, g722) in [media]'
+            )
 
     async def _peer_of(self, channel: Channel, target: AudioTarget) -> AudioPeer:
         """Return Asterisk's end; the answer's variables name it, older versions want to be asked for them."""

@@ -1,17 +1,23 @@
 """A private Asterisk for tests and the demo: an installed one of version 18 or later, else Debian's, unpacked.
 
-It is never installed, for installing would start a service.
+Beside it, on request, the oldest one that Parley is tried with. Neither is installed, for installing would start a
+service.
 """
 
 from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Callable
+from pathlib import Path
 
-from tools.packages import Archive, own_archive, own_loader, unpack_packages
+from tools.packages import Archive, PackagesUnavailable, own_archive, own_loader, unpack_packages
 from tools.places import CACHE, Stamp, installed_program, say, system_release
 
 ROOT = CACHE / "asterisk" / "root"
+OLD_ROOT = CACHE / "old-asterisk" / "root"
+OLD_SUITE = "bullseye"
+"""Debian 11 has Asterisk 16.28."""
 OLDEST_SUPPORTED = 18
 PACKAGES = (
     "asterisk",
@@ -27,12 +33,22 @@ def prepare() -> None:
     installed = installed_program("asterisk")
     if installed is not None and _major_version([installed]) >= OLDEST_SUPPORTED:
         return
-    stamp = Stamp("asterisk", {"packages": PACKAGES, "system": system_release().get("PRETTY_NAME", "")})
-    if stamp.is_valid and (ROOT / "usr/sbin/asterisk").exists():
+    _unpack("asterisk", ROOT, _archive)
+
+
+def prepare_old() -> None:
+    """See to it that the oldest Asterisk can be run. Raises PackagesUnavailable, on all systems but Debian too."""
+    _unpack("old-asterisk", OLD_ROOT, _old_archive)
+
+
+def _unpack(step: str, root: Path, archive: Callable[[], Archive]) -> None:
+    """Unpack an Asterisk below `root`, unless that was done before."""
+    stamp = Stamp(step, {"packages": PACKAGES, "system": system_release().get("PRETTY_NAME", "")})
+    if stamp.is_valid and (root / "usr/sbin/asterisk").exists():
         return
-    unpack_packages("asterisk", PACKAGES, _archive(), ROOT)
-    command = [*own_loader(ROOT), str(ROOT / "usr/sbin/asterisk")]
-    say("asterisk", f"unpacked version {_version(command)} in {ROOT.relative_to(CACHE.parent)}; nothing was installed")
+    unpack_packages(step, PACKAGES, archive(), root)
+    command = [*own_loader(root), str(root / "usr/sbin/asterisk")]
+    say(step, f"unpacked version {_version(command)} in {root.relative_to(CACHE.parent)}; nothing was installed")
     stamp.write()
 
 
@@ -42,6 +58,13 @@ def _archive() -> Archive:
     if own.distribution == "debian":
         return own_archive(suite="sid")
     return own_archive(components="main universe")
+
+
+def _old_archive() -> Archive:
+    own = own_archive(suite=OLD_SUITE)
+    if own.distribution != "debian":
+        raise PackagesUnavailable(f"the archive of {own.distribution} has no Debian {OLD_SUITE} with Asterisk 16")
+    return own
 
 
 def _version(command: list[str]) -> str:

@@ -85,7 +85,7 @@ def unpack_packages(step: str, names: Sequence[str], archive: Archive, into: Pat
 
     Raises PackagesUnavailable when the archive cannot be reached or lacks a package.
     """
-    work = CACHE / "packages" / into.name
+    work = CACHE / "packages" / step
     partial = into.with_name(f"{into.name}.partial")
     downloaded = _download(step, names, archive, work)
     shutil.rmtree(partial, ignore_errors=True)

@@ -17,6 +17,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "python": python_environment.prepare,
     "speech": speech.prepare,
     "asterisk": asterisk.prepare,
+    "old-asterisk": asterisk.prepare_old,
 }
 ALWAYS = ("compiler", "python", "speech")
 

@@ -21,6 +21,7 @@ from parley.app.doctor_media import (
     check_round_trip,
     check_transport,
 )
+from parley.app.doctor_version import check_version
 from parley.app.findings import Finding, ok, problem, warning
 from parley.app.flows import load_agent_flow
 from parley.app.free_port import why_not_free
@@ -28,8 +29,6 @@ from parley.app.settings import Settings, SettingsError
 from parley.call_control import CallControlError, PbxUnavailable
 from parley.conversation.errors import FlowError
 
-OLDEST_MAJOR = 18
-TESTED_MAJOR = 22
 PROBE_APPLICATION = "parley-doctor"
 
 NEEDED_MODULES = {
@@ -156,7 +155,8 @@ async def _examine_asterisk(rest: AriRest, settings: Settings, tls: ssl.SSLConte
         yield problem(where, str(err), "the steps for http.conf and ari.conf in asterisk-parley/STEPS.txt")
         return
     yield ok("ARI login", f"{settings.asterisk.username} at {settings.asterisk.url}")
-    yield _check_version(info.version, info.major)
+    for finding in check_version(info.version, info.major):
+        yield finding
     for finding in check_transport(info, settings.media):
         yield finding
     missing = False
@@ -180,16 +180,6 @@ async def _examine_asterisk(rest: AriRest, settings: Settings, tls: ssl.SSLConte
     finally:
         await events.close()
     yield await _check_application(rest, settings)
-
-
-def _check_version(version: str, major: int) -> Finding:
-    if major and major < OLDEST_MAJOR:
-        return warning(
-            "version",
-            f"Asterisk {version}: older than {OLDEST_MAJOR}; only RTP media, fewer hang-up causes",
-            f"best effort; {TESTED_MAJOR} is what Parley is tested with",
-        )
-    return ok("version", f"Asterisk {version}")
 
 
 async def _check_modules(rest: AriRest, settings: Settings) -> AsyncIterator[Finding]:

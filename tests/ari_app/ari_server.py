@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -145,7 +146,7 @@ class AriServer:
         return (204, None) if answer is None else (200, answer)
 
     def _variable(self, asked: Request) -> tuple[int, Any]:
-        name = asked.raw_path.partition("variable=")[2]
+        name = unquote(asked.raw_path.partition("variable=")[2])
         if name not in self.variables:
             return 404, {"message": "Provided variable was not found"}
         return 200, {"value": self.variables[name]}

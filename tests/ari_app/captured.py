@@ -1,6 +1,7 @@
 """Events as Asterisk 22.10.1 sent them by ARI (tests/data/ari) and AMI (tests/data/ami), a file per happening.
 
-AMI's files hold what remained behind the filter of asterisk_conf/manager.conf, with plain line ends.
+AMI's files hold what remained behind the filter of asterisk_conf/manager.conf, with plain line ends. Files whose names
+end in `_16` are from 16.28.
 """
 
 from __future__ import annotations

@@ -167,6 +167,24 @@ async def test_media_leg_is_not_bridged_before_it_is_in_stasis(
     assert len(log.seen) == 3, "the media leg was offered as if it were a party"
 
 
+async def test_linear_audio_that_old_asterisk_turns_into_mulaw_is_refused_with_what_to_set(
+    ari: AriServer, control: AriCallControl, leg: LegId
+) -> None:
+    ari.variables["CHANNEL(audionativeformat)"] = "(ulaw)"
+    with pytest.raises(PbxRefused, match='codec = "ulaw"'):
+        await control.attach_audio(leg, RtpTarget("127.0.0.1", 4000, AudioCodec.SLIN), deaf)
+    assert await asked(ari, f"DELETE {MEDIA}")
+
+
+@pytest.mark.parametrize("formats", ["(slin)", None])
+async def test_linear_audio_is_taken_where_asterisk_has_it_or_does_not_say(
+    ari: AriServer, control: AriCallControl, leg: LegId, formats: str | None
+) -> None:
+    if formats:
+        ari.variables["CHANNEL(audionativeformat)"] = formats
+    await control.attach_audio(leg, RtpTarget("127.0.0.1", 4000, AudioCodec.SLIN), deaf)
+
+
 async def test_media_leg_that_never_comes_up_is_given_up_and_deleted(ari: AriServer, connect: Connect) -> None:
     control = connect(deadline_s=0.5)
     await control.start()

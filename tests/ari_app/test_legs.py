@@ -78,6 +78,7 @@ def test_dialled_number_survives_a_subroutine_and_call_is_the_linked_id() -> Non
     ("name", "cause"),
     [
         ("inbound_cancelled", HangupCause.NORMAL_CLEARING),
+        ("inbound_cancelled_16", HangupCause.NORMAL_CLEARING),
         ("inbound_bye_with_reason", HangupCause.NORMAL_UNSPECIFIED),
         ("inbound_hung_up_from_cli", HangupCause.NORMAL_CLEARING),
         ("inbound_redirected_by_302", HangupCause.UNKNOWN),
@@ -129,6 +130,7 @@ def test_outbound_leg_rings_once_is_answered_and_ends_once() -> None:
         ("outbound_busy", "parley-leg.o2", False, HangupCause.USER_BUSY),
         ("outbound_declined", "parley-leg.o3", True, HangupCause.CALL_REJECTED),
         ("outbound_no_answer", "parley-leg.o4", True, HangupCause.NO_ANSWER),
+        ("outbound_no_answer_16", "parley-leg.o9", True, HangupCause.NO_ANSWER),
         ("outbound_given_up", "parley-leg.o5", True, HangupCause.NORMAL_CLEARING),
     ],
 )

@@ -123,6 +123,11 @@ class AsteriskBench:
         self.caller = caller
         self._called = called
 
+    @property
+    def major(self) -> int:
+        """The first number of Asterisk's version, as its program tells it."""
+        return self._pbx.program.major
+
     async def dial(self, name: str = "") -> Party:
         return PhoneParty(self.caller.dial(DIALLED, name=name))
 

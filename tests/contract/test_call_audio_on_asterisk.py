@@ -28,16 +28,19 @@ from parley.app import audio_probe
 from parley.app.audio_lines import AudioLine, AudioLines, AudioSocketLines, RtpLine, audio_lines
 from parley.app.settings import MediaSettings
 from parley.call_control import (
+    AudioCodec,
     DigitReceived,
     LegAnswered,
     LegEnded,
     LegGone,
     LegId,
     LegOffered,
+    PbxRefused,
+    RtpTarget,
     WebSocketPeer,
 )
 from tests.contract.asterisk_bench import AsteriskBench, asterisk_bench
-from tests.contract.benches import EventLog, until
+from tests.contract.benches import EventLog, deaf, until
 from tests.contract.test_call_control import listening
 from tests.support.asterisk import Asterisk
 from tests.support.hearing import frequency_hz, level_dbfs, silence_after, speech_segments
@@ -80,6 +83,9 @@ class Call:
     line: AudioLine
 
 
+LAST_WITH_COMPANDED_RTP_ONLY = 16
+
+
 @pytest_asyncio.fixture(loop_scope="module")
 async def bench(asterisk: Asterisk) -> AsyncIterator[AsteriskBench]:
     async with asterisk_bench(asterisk) as bench:
@@ -95,6 +101,8 @@ def lines_of(way: str) -> AbstractAsyncContextManager[AudioLines]:
 @asynccontextmanager
 async def call_over(bench: AsteriskBench, way: str) -> AsyncIterator[Call]:
     """Let a caller dial, connect the audio before the answer, answer."""
+    if bench.major <= LAST_WITH_COMPANDED_RTP_ONLY and not (way.startswith("rtp") and way != "rtp slin"):
+        pytest.skip(f"Asterisk {bench.major} has no {way}")
     async with AsyncExitStack() as stack:
         log = await stack.enter_async_context(listening(bench.control))
         lines = await stack.enter_async_context(lines_of(way))
@@ -290,6 +298,16 @@ async def loudest_of(audio: CallAudioBase) -> float:
             if block.position > audio.position - audio.rate_hz // 10:
                 break
     return loudest
+
+
+async def test_linear_audio_is_refused_where_asterisk_would_make_mulaw_of_it(bench: AsteriskBench) -> None:
+    if bench.major > LAST_WITH_COMPANDED_RTP_ONLY:
+        pytest.skip(f"Asterisk {bench.major} has linear audio over RTP")
+    async with listening(bench.control) as log:
+        bench.caller.dial("920")
+        leg_id = (await log.next(LegOffered)).leg.id
+        with pytest.raises(PbxRefused, match='codec = "ulaw"'):
+            await bench.control.attach_audio(leg_id, RtpTarget("127.0.0.1", 9, AudioCodec.SLIN), deaf)
 
 
 async def test_strangers_packets_are_not_heard(bench: AsteriskBench) -> None:

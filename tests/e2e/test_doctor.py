@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from parley.app.doctor import examine
+from parley.app.doctor_version import ABSENT_BEFORE_18, OLDEST_MAJOR
 from parley.app.findings import Finding, Level
 from parley.app.settings import Settings, load_settings
 from tests.support.asterisk import Asterisk, require_asterisk
@@ -59,6 +60,14 @@ async def test_well_set_up_asterisk_has_no_problem_and_carries_audio_both_ways(p
     assert checks["queue"] == "support is there"
     await pbx.wait_until_idle()
     assert (await pbx.cli("bridge show all")).splitlines()[1:] == []
+
+
+async def test_what_this_version_lacks_is_listed_and_nothing_for_one_that_is_supported(
+    pbx: Asterisk, tmp_path: Path
+) -> None:
+    found = await findings(settings_for(pbx, tmp_path))
+    absent = [(finding.detail, finding.fix) for finding in found if finding.check == "absent"]
+    assert absent == list(ABSENT_BEFORE_18 if pbx.program.major < OLDEST_MAJOR else ())
 
 
 async def test_wrong_password_names_the_user_and_the_file(pbx: Asterisk, tmp_path: Path) -> None:
