@@ -5,9 +5,10 @@ English. Without a grammar it falls back to open vocabulary, which is costly: th
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -16,17 +17,24 @@ from parley.conversation.ports import Hypothesis, RecognitionRequest
 from parley.engines.acoustic_model import AcousticModel, narrowband_model, wideband_model
 from parley.engines.backlog import Backlog
 from parley.engines.decoder_pool import DecoderPool
-from parley.engines.listener import GrammarListener, OpenListener
+from parley.engines.hosted_listener import HostedListener, ListenerHost
+
+LANES_PER_CORE = 8
+"""An utterance takes 0.13 of a core while somebody speaks; the node and the PBX take their part of the cores first."""
+
+
+def _lanes() -> int:
+    return LANES_PER_CORE * len(os.sched_getaffinity(0))
 
 
 @dataclass(frozen=True, slots=True)
 class DecoderLimits:
-    """How much one worker decodes at once. All decoders of a process share one core (they hold the GIL)."""
+    """How much one worker decodes at once; what comes beyond that waits in the order in which it came."""
 
-    grammar: int = 6
-    """Utterances with a grammar at once; 32 MB and 13 % of a core each while somebody speaks."""
+    grammar: int = field(default_factory=_lanes)
+    """Utterances with a grammar at once: a process of some MB each, and 13 % of a core while somebody speaks."""
     open_vocabulary: int = 1
-    """Utterances without a grammar at once; 90 MB and half a core each."""
+    """Utterances without a grammar at once: a process and half a core each."""
     wait_s: float = 1.5
     """How long an utterance waits for a decoder after the end of its audio: a little less than a client waits for the
     final (`Deadlines.final_s`), so that a short overload delays answers instead of losing them."""
@@ -44,8 +52,11 @@ class PocketsphinxRecognizer:
         """
         self._limits = limits = limits or DecoderLimits()
         self._model = narrowband_model(narrowband_folder) if narrowband_folder else wideband_model()
-        self._grammar_pool = DecoderPool(partial(GrammarListener, self._model), limits.grammar, limits.wait_s)
-        self._open_pool = DecoderPool(partial(OpenListener, self._model), limits.open_vocabulary, limits.wait_s)
+        self._hosts = [ListenerHost(kind, narrowband_folder) for kind in ("grammar", "open")]
+        self._grammar_pool, self._open_pool = (
+            DecoderPool(partial(HostedListener, host), size, limits.wait_s)
+            for host, size in zip(self._hosts, (limits.grammar, limits.open_vocabulary), strict=True)
+        )
 
     @property
     def model(self) -> AcousticModel:
@@ -74,13 +85,15 @@ class PocketsphinxRecognizer:
             yield finding.hypothesis
 
     async def warm_up(self) -> None:
-        """Make every decoder for grammars now (0.2 s each): loading one holds up whoever speaks meanwhile."""
+        """Make every decoder for grammars now, so that nobody waits for the model (0.3 s) when they first speak."""
         async with AsyncExitStack() as stack:
             for _ in range(self._limits.grammar):
                 lane = await stack.enter_async_context(self._grammar_pool.lane())
                 await lane.listener()
 
     def close(self) -> None:
-        """End the threads; not to be used afterwards."""
+        """End threads and processes; not to be used afterwards."""
         self._grammar_pool.close()
         self._open_pool.close()
+        for host in self._hosts:
+            host.close()

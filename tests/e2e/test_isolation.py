@@ -33,9 +33,6 @@ DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight"
 NUMBERS = tuple("".join(str((caller + first) % 10) for first in (0, 3, 7, 1, 6, 4)) for caller in range(10))
 """No two have a digit in common at the same place. The recogniser understands each of them when it is said alone:
 this is about isolation, not about accuracy."""
-ARRIVALS_S = 0.3
-"""From one call to the next. All ten go on at the same time, but nobody waits for the others to begin a word: ten
-utterances in the same instant are more than one recognising process understands in time (DecoderLimits)."""
 TRIES = 4
 """Whoever is asked again says it again."""
 CALLS = 3
@@ -100,9 +97,8 @@ def read_back(number: str) -> str:
     return f"You said {' '.join(number)}."
 
 
-async def tell_number(phone: SipPhone, number: str, delay_s: float) -> Caller:
+async def tell_number(phone: SipPhone, number: str) -> Caller:
     """Call, and call again until the own number was read back."""
-    await asyncio.sleep(delay_s)
     for _ in range(CALLS):
         call = await phone.call(NUMBER_LINE, timeout_s=20.0)
         tries = await say_number(call, number)
@@ -145,8 +141,7 @@ async def crowd_at(pbx: Asterisk, node: Node) -> Crowd:
         ]
         async with asyncio.TaskGroup() as tasks:
             told = [
-                tasks.create_task(tell_number(phone, number, index * ARRIVALS_S))
-                for index, (phone, number) in enumerate(zip(phones, NUMBERS, strict=True))
+                tasks.create_task(tell_number(phone, number)) for phone, number in zip(phones, NUMBERS, strict=True)
             ]
             await node.logged("call started", len(NUMBERS), timeout_s=20.0)
             open_meanwhile = open_files(pid)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import random
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,8 +16,7 @@ import pytest_asyncio
 from parley.conversation.errors import EngineError, EngineMissing, EngineUnavailable
 from parley.conversation.ports import Hypothesis, RecognitionRequest
 from parley.engines import pocketsphinx_recognizer
-from parley.engines.acoustic_model import AcousticModel
-from parley.engines.listener import GrammarListener
+from parley.engines.hosted_listener import HostedListener, ListenerHost
 from parley.engines.pocketsphinx_recognizer import DecoderLimits, PocketsphinxRecognizer
 from parley.inference.client import Deadlines
 from tests.contract.recognizer_contract import (
@@ -192,17 +193,36 @@ async def test_utterances_beyond_the_decoders_are_delayed_not_lost() -> None:
 
 
 async def test_warm_recognizer_has_made_every_decoder_that_it_may_need_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[GrammarListener] = []
+    made: list[HostedListener] = []
 
-    class CountedListener(GrammarListener):
-        def __init__(self, model: AcousticModel) -> None:
-            super().__init__(model)
+    class CountedListener(HostedListener):
+        def __init__(self, host: ListenerHost) -> None:
+            super().__init__(host)
             made.append(self)
 
-    monkeypatch.setattr(pocketsphinx_recognizer, "GrammarListener", CountedListener)
+    monkeypatch.setattr(pocketsphinx_recognizer, "HostedListener", CountedListener)
     recognizer = PocketsphinxRecognizer(limits=DecoderLimits(grammar=3))
     await recognizer.warm_up()
     assert len(made) == 3
+    recognizer.close()
+
+
+@needs_flite
+async def test_decoder_that_died_between_two_utterances_is_replaced_unheard(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[HostedListener] = []
+    make = HostedListener
+
+    def noted(host: ListenerHost) -> HostedListener:
+        made.append(make(host))
+        return made[-1]
+
+    monkeypatch.setattr(pocketsphinx_recognizer, "HostedListener", noted)
+    recognizer = PocketsphinxRecognizer(limits=DecoderLimits(grammar=1))
+    pcm = await said("pay my bill")
+    for _ in range(2):
+        assert (await final_of(recognizer, ORDERS, pcm)).text == "pay my bill"
+        os.kill(made[0].pid, signal.SIGKILL)
+    assert len(made) == 1
     recognizer.close()
 
 

@@ -1,0 +1,75 @@
+"""What processes use: processor time and memory of one, or of one with all its children, read from /proc.
+
+Benchmarks and the soak look at Asterisk, node and worker apart.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """A process, or several together, at one moment."""
+
+    at_s: float
+    """By time.monotonic()."""
+    cpu_s: float
+    """Processor time so far, of those that still live."""
+    memory_mb: float
+    """Resident memory; what several share counts once (PSS)."""
+    open_files: int
+
+    def cores_since(self, earlier: Usage) -> float:
+        """Return the mean number of cores kept busy since then."""
+        return (self.cpu_s - earlier.cpu_s) / max(self.at_s - earlier.at_s, 1e-9)
+
+
+def usage_of(*pids: int) -> Usage:
+    """Measure these processes together; those that have just ended count as nothing."""
+    cpu_s = memory_mb = 0.0
+    open_files = 0
+    for pid in pids:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            folder = Path("/proc") / str(pid)
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            cpu_s += (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+            memory_mb += _pss_kb(folder) / 1024
+            open_files += len(os.listdir(folder / "fd"))
+    return Usage(time.monotonic(), cpu_s, memory_mb, open_files)
+
+
+def family_of(pid: int) -> list[int]:
+    """Return the process and all its descendants."""
+    family = [pid]
+    for member in family:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for children in (Path("/proc") / str(member) / "task").glob("*/children"):
+                family += map(int, children.read_text().split())
+    return family
+
+
+def children_running(pid: int, words: str) -> list[int]:
+    """Return the children of a process whose command line has these words."""
+    found = []
+    for child in family_of(pid)[1:]:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            command = (
+                (Path("/proc") / str(child) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            )
+            if words in command:
+                found.append(child)
+    return found
+
+
+def _pss_kb(folder: Path) -> int:
+    for line in (folder / "smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    return 0
