@@ -302,6 +302,7 @@ class AriCallControl:
     async def _connected(self, info: AsteriskInfo) -> None:
         """Put everything in order after (re)connecting, before the first event is read."""
         self._cause_as_number = info.major == 0 or info.major >= _FIRST_WITH_CAUSE_NUMBERS
+        self._hand_over.variables_together = info.sets_variables_together
         channels = await self._reconcile()
         own_media = [channel.id for channel in channels if self._media_legs.is_own(channel.id)]
         self._sweep_legs(channels)
@@ -315,7 +316,7 @@ class AriCallControl:
             return
         self._publish(self._book.apply(event))
         if isinstance(event, StasisStart):
-            self._spawn(self._dead_man.arm(LegId(event.channel.id)))
+            self._spawn(self._dead_man.arm_offer(LegId(event.channel.id)))
 
     def _take_ami(self, event: AmiEvent) -> None:
         """Take one AMI event; called by the reader, so it must not wait."""

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 MOST_AT_ONCE = 16
 """Requests under way; the rest of the HTTP client's connections is left to commands."""
 
+OFFER_GRACE_S = 0.05
+"""In which a leg that is offered may be sent on before its timer is started. PARLEY_TAKE_WITHIN runs meanwhile."""
 _TIMER = "TIMEOUT(absolute)"
 RENEWALS_PER_LENGTH = 3
 _DEADLINES_PER_LENGTH = 5
@@ -50,6 +52,14 @@ class DeadManTimer:
             due_s = max(due_s + (self._length_s / RENEWALS_PER_LENGTH or 3600.0), loop.time())
             await asyncio.sleep(due_s - loop.time())
 
+    async def arm_offer(self, leg_id: LegId) -> None:
+        """Start the timer of a leg that has just been offered, unless it is sent on at once.
+
+        In a flood of offers beyond the limit that saves two of five requests, and with them the others' time.
+        """
+        await asyncio.sleep(OFFER_GRACE_S)
+        await self.arm(leg_id)
+
     async def arm(self, leg_id: LegId) -> None:
         """Start or renew one leg's timer, if the leg is claimed or given up. A leg that is gone is no error."""
         if not self._length_s:
@@ -61,15 +71,19 @@ class DeadManTimer:
                     if self._is_wanted(leg_id):
                         await self._renew(leg_id)
 
-    async def disarm(self, leg_id: LegId) -> None:
+    async def disarm(self, leg_id: LegId, *, behind_stasis: bool = False) -> None:
         """Stop one leg's timer before the leg leaves: it would end the call in the middle of the dialplan.
 
+        behind_stasis: the dialplan goes on where it was, and itself stops what it has started there
+        (PARLEY_TAKE_WITHIN); nothing is asked for a leg that never had a timer of ours.
         The leg must have been released in the book, else the next renewal starts the timer again. Raises as REST does.
         """
         if not self._length_s:
             return
         self._given_up.discard(leg_id)
         async with self._lock(leg_id):
+            if behind_stasis and not self._book.may_be_timed(leg_id):
+                return
             await self._rest.set_variable(leg_id, _TIMER, "0")
 
     def give_up(self, leg_id: LegId) -> None:
@@ -94,6 +108,7 @@ class DeadManTimer:
         return self._locks.setdefault(leg_id, asyncio.Lock())
 
     async def _renew(self, leg_id: LegId) -> None:
+        self._book.note_timer(leg_id)
         try:
             async with asyncio.timeout(self._length_s / _DEADLINES_PER_LENGTH):
                 await self._rest.set_variable(leg_id, _TIMER, f"{self._length_s:g}")

@@ -45,13 +45,15 @@ class HandOver:
         self._dead_man = dead_man
         self._spawn = spawn
         self._retry_waits_s = retry_waits_s
+        self.variables_together = False
+        """Asterisk has a request for several variables at once."""
 
     async def let_go(self, leg_id: LegId, variables: Mapping[str, str], place: Mapping[str, str | int]) -> None:
         """Set the variables, stop the timer, and let the dialplan go on (at `place`, if it names one)."""
         with self._leaving(leg_id):
             await self._set_variables(leg_id, variables)
             self._book.release(leg_id)
-            await self._insist(partial(self._dead_man.disarm, leg_id))
+            await self._insist(partial(self._dead_man.disarm, leg_id, behind_stasis=not place))
             await self._insist(partial(self._rest.continue_in_dialplan, leg_id, **place))
 
     async def redirect(self, leg_id: LegId, endpoint: str) -> None:
@@ -83,8 +85,13 @@ class HandOver:
             raise
 
     async def _set_variables(self, leg_id: LegId, variables: Mapping[str, str]) -> None:
-        for name, value in variables.items():
-            await self._insist(partial(self._rest.set_variable, leg_id, name, value))
+        """Set all of them at the same time: each request takes a round trip, and a caller waits."""
+        if self.variables_together and variables:
+            await self._insist(partial(self._rest.set_variables, leg_id, variables))
+            return
+        await asyncio.gather(
+            *(self._insist(partial(self._rest.set_variable, leg_id, name, value)) for name, value in variables.items())
+        )
 
     async def _insist(self, request: Callable[[], Awaitable[None]]) -> None:
         """Do a request that may be done twice, and do it again when no answer comes.

@@ -60,6 +60,8 @@ class _Entry:
     """Somebody takes care of the leg. Not so when an earlier process left it, or when sending it away failed."""
     told: bool = True
     """False for a leg that an earlier process left: nobody here was offered it, or has commanded it yet."""
+    timed: bool = True
+    """The leg may carry our dead-man timer. Not so a new one until we have first asked for it."""
     rang: bool = False
     our_cause: HangupCause | None = None
     """What `hangup` was asked for."""
@@ -98,6 +100,16 @@ class LegBook:
         """Tell whether somebody here was told of the leg, or has made it; not so for one that is only found."""
         entry = self._entries.get(leg_id)
         return entry is not None and entry.told
+
+    def may_be_timed(self, leg_id: LegId) -> bool:
+        """Tell whether the leg may carry our timer; one that is not in the book may."""
+        entry = self._entries.get(leg_id)
+        return entry is None or entry.timed
+
+    def note_timer(self, leg_id: LegId) -> None:
+        """Note that the leg's timer is about to be started."""
+        if leg_id in self._entries:
+            self._entries[leg_id].timed = True
 
     def claim(self, leg_id: LegId) -> None:
         """Note that somebody takes care of the leg from now on."""
@@ -172,7 +184,7 @@ class LegBook:
         if entry is not None and not entry.in_stasis:
             return self._answered(entry)
         leg = _leg_of(channel, arguments, Direction.INBOUND)
-        self._entries[leg_id] = _Entry(leg, in_stasis=True)
+        self._entries[leg_id] = _Entry(leg, in_stasis=True, timed=entry is not None)
         if entry is not None and entry.told:
             # It was away and has come back while we were not connected: whoever serves it must stop first.
             return [LegLeft(leg_id), LegOffered(leg)]

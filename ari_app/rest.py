@@ -6,6 +6,7 @@ between two media legs. All methods raise as `AriHttp.request` says.
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ _REASONS = {
 """What Asterisk before 18 has words for; every other cause is `normal` there."""
 
 
+_FIRST_MINOR_WITH_VARIABLES = {20: 20, 22: 10, 23: 4}
+
+
 @dataclass(frozen=True, slots=True)
 class AsteriskInfo:
     """What Asterisk says about itself."""
@@ -38,6 +42,13 @@ class AsteriskInfo:
     """For instance `22.10.1`, with a distribution's suffix if it has one."""
     major: int
     """0 when the version does not begin with a number (a build from git)."""
+    minor: int = 0
+
+    @property
+    def sets_variables_together(self) -> bool:
+        """Whether it has the request that `set_variables` makes: 20.20, 22.10, 23.4 and their successors."""
+        first = _FIRST_MINOR_WITH_VARIABLES.get(self.major)
+        return self.major > max(_FIRST_MINOR_WITH_VARIABLES) or (first is not None and self.minor >= first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +182,11 @@ class AriRest:
         """Set a channel variable, or write a dialplan function: the caller vouches for `name`."""
         await self._post(["channels", channel_id, "variable"], variable=name, value=value)
 
+    async def set_variables(self, channel_id: str, variables: Mapping[str, str]) -> None:
+        """Set several in one request; see `AsteriskInfo.sets_variables_together`."""
+        body = {"variables": dict(variables)}
+        await self._http.request("POST", ["channels", channel_id, "variables"], _ignore, body=body)
+
     async def continue_in_dialplan(self, channel_id: str, **place: str | int) -> None:
         """Let the dialplan go on where it was, or at `context`, `extension` and `priority`."""
         await self._post(["channels", channel_id, "continue"], **place)
@@ -219,8 +235,9 @@ class AriRest:
 
 def _read_info(answer: Any) -> AsteriskInfo:
     version = str(answer["system"]["version"])
-    major = version.partition(".")[0]
-    return AsteriskInfo(version, int(major) if major.isascii() and major.isdigit() else 0)
+    numbers = re.match(r"(\d+)(?:\.(\d+))?", version, re.ASCII)
+    major, minor = numbers.groups("0") if numbers else ("0", "0")
+    return AsteriskInfo(version, int(major), int(minor))
 
 
 def _read_module(answer: Any) -> Module:

@@ -37,7 +37,8 @@ class Request:
 class AriServer:
     """Answers everything with success unless told otherwise, and remembers it."""
 
-    version: str = "22.10.1"
+    version: str = "22.9.0"
+    """The last of 22 that sets variables one by one."""
     url: str = ""
     channels: dict[str, dict[str, Any]] = field(default_factory=dict)
     subscribed: set[str] = field(default_factory=set)

@@ -28,8 +28,8 @@ from tests.contract.benches import EventLog, until
 NOT_ARI = "<html><title>404 Not Found</title></html>"
 
 
-async def test_start_tells_the_version(log: EventLog) -> None:
-    assert (await log.next(PbxConnected)).version == "22.10.1"
+async def test_start_tells_the_version(ari: AriServer, log: EventLog) -> None:
+    assert (await log.next(PbxConnected)).version == ari.version
 
 
 async def test_wrong_password_names_the_section_and_never_the_password(

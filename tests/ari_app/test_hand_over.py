@@ -19,6 +19,7 @@ from parley.call_control import (
 )
 from tests.ari_app.ari_server import AriServer
 from tests.ari_app.conftest import Connect, asked
+from tests.contract.benches import until
 
 LEG, OTHER = LegId("1.1"), LegId("1.2")
 TIMER = f"POST /channels/{LEG}/variable"
@@ -199,3 +200,40 @@ async def test_refused_variable_leaves_the_timer_running(ari: AriServer, connect
         await control.continue_in_dialplan(LEG, {"PARLEY_X": "1"})
     assert await asked(ari, TIMER, count=3)
     assert "0" not in timer_values(ari)
+
+
+async def test_variables_travel_in_one_request_where_asterisk_has_it(ari: AriServer, connect: Connect) -> None:
+    ari.version = "22.10.1"
+    control = await timed(ari, connect)
+    await control.continue_in_dialplan(LEG, {"PARLEY_X": "1", "PARLEY_Y": "a, b"})
+    [together] = ari.asked(f"POST /channels/{LEG}/variables")
+    assert together.body == {"variables": {"PARLEY_X": "1", "PARLEY_Y": "a, b"}}
+    assert timer_values(ari) == ["60", "0"]
+    assert ari.asked(CONTINUE)
+
+
+async def test_offer_that_is_sent_on_at_once_costs_no_request_about_its_timer(ari: AriServer, connect: Connect) -> None:
+    control = connect(dead_man_s=60)
+    await control.start()
+    await ari.offer(LEG)
+    assert await until(lambda: is_ours(control, LEG))
+    await control.continue_in_dialplan(LEG, {"PARLEY_STATUS": "BUSY"})
+    await ari.offer(OTHER)
+    # Its grace ends after the first one's.
+    assert await asked(ari, f"POST /channels/{OTHER}/variable")
+    assert timer_values(ari) == []
+
+
+async def test_timer_of_the_dialplans_own_is_stopped_before_a_leg_is_sent_elsewhere(
+    ari: AriServer, connect: Connect
+) -> None:
+    control = connect(dead_man_s=60)
+    await control.start()
+    await ari.offer(LEG)
+    assert await until(lambda: is_ours(control, LEG))
+    await control.transfer(LEG, DialplanTarget("queues", "support"))
+    assert timer_values(ari) == ["0"]
+
+
+async def is_ours(control: AriCallControl, leg_id: LegId) -> bool:
+    return leg_id in [leg.id for leg in await control.legs()]
