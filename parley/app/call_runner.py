@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 
 from audio_fork.errors import AudioForkError
@@ -143,6 +143,9 @@ class CallRunner:
             except Exception:  # the call's outermost task: one call's fault must not end the others
                 logger.exception("call failed")
                 await self._rescue()
+            finally:
+                for queue, count in asdict(self._session.losses).items():
+                    self._services.metrics.dropped(queue, count)
 
     async def _serve(self) -> None:
         try:
@@ -351,6 +354,7 @@ class CallRunner:
         if not self._services.settings.recording.enabled:
             return None
         recorder = StereoRecorder(self._recording_path, rate_hz)
+        stack.callback(lambda: self._services.metrics.dropped("recordings", int(recorder.failed)))
         stack.push_async_callback(recorder.aclose)
         return recorder
 

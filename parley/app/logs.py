@@ -7,16 +7,19 @@ asked for them. Secrets are dropped always.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import re
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, TextIO
 
 import structlog
 
+from parley.app.log_stream import LogStream
 from parley.app.terminal_text import visible
 
 PERSONAL_PREFIX = "pii_"
@@ -41,12 +44,13 @@ Event = MutableMapping[str, Any]
 
 
 def configure_logging(json: bool, level: str, personal_data: bool, stream: TextIO | None = None) -> None:
-    """Send all log records of this process to `stream` (stderr); a second call replaces the first.
+    """Send all log records of this process to `stream`; a second call replaces the first.
 
+    stream: None is stderr, written by a thread: a reader that gets stuck holds nothing up.
     json: one JSON object per line, else a console layout, coloured on a terminal.   level: `DEBUG` … `ERROR`.
     personal_data: keep the values of `pii_` keys and the texts of foreign errors.
     """
-    out = stream if stream is not None else sys.stderr
+    out = stream if stream is not None else _detached_stderr()
     privacy = PrivacyFilter(personal_data)
     before: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -74,6 +78,18 @@ def configure_logging(json: bool, level: str, personal_data: bool, stream: TextI
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(True)
+
+
+def lost_lines() -> int:
+    """Return how many lines were lost because nobody took them."""
+    return _detached_stderr().lost
+
+
+@cache
+def _detached_stderr() -> LogStream:
+    stream = LogStream(sys.stderr.fileno())
+    atexit.register(stream.drain)
+    return stream
 
 
 @contextmanager
@@ -159,7 +175,7 @@ def _without_secrets(text: str) -> str:
     return text
 
 
-def _renderer(json: bool, out: TextIO) -> structlog.typing.Processor:
+def _renderer(json: bool, out: TextIO | LogStream) -> structlog.typing.Processor:
     if json:
         return structlog.processors.JSONRenderer(ensure_ascii=False)
     return structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)

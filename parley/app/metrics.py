@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
 from audio_fork.stats import AudioStats
 from parley import __version__
@@ -18,6 +21,8 @@ STAGE_BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1
 BARGE_IN_BUCKETS_S = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0)
 GREETING_BUCKETS_S = (0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0)
 
+QUEUES = ("happenings", "facts", "recordings", "queue_notes", "speech_cache", "log_lines")
+"""Bounded queues whose losses no other metric counts (docs/architecture.md, "Queues")."""
 STAGES = ("endpoint", "asr", "llm", "tts", "playout")
 """Stages of a response, in order; each is a field `<stage>_ms` of TurnTimings."""
 QUEUE_EVENTS = ("joined", "offered", "declined", "answered", "talk_ended", "abandoned", "unserved")
@@ -114,6 +119,8 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         for kind in AudioStats.__dataclass_fields__:
             self._media.labels(kind)
+        self._dropped = _Dropped()
+        self.registry.register(self._dropped)
 
     def call_started(self, start: CallStart) -> None:
         """Count a call that an agent has taken up."""
@@ -173,6 +180,14 @@ class Metrics:
         """Count a connection to the AudioSocket port that was refused; why: a stable word such as `unknown_id`."""
         self._strangers.labels(why).inc()
 
+    def dropped(self, queue: str, count: int) -> None:
+        """Add what a full queue has not taken; queue: one of QUEUES."""
+        self._dropped.counts[queue] += count
+
+    def watch_dropped(self, queue: str, count: Callable[[], int]) -> None:
+        """Show from now on what a queue itself counts; queue: one of QUEUES."""
+        self._dropped.watched[queue] = count
+
     def pbx_connected(self, connected: bool) -> None:
         """Tell whether the PBX is connected."""
         self._pbx.set(connected)
@@ -189,6 +204,20 @@ class Metrics:
         """Return all metrics and their content type: OpenMetrics if `accept` asks for it, else Prometheus text."""
         encode, content_type = choose_encoder(accept)
         return encode(self.registry), content_type
+
+
+class _Dropped(Collector):
+    """Losses by queue: those that were told, and those that the queues count themselves."""
+
+    def __init__(self) -> None:
+        self.counts = dict.fromkeys(QUEUES, 0)
+        self.watched: dict[str, Callable[[], int]] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        family = CounterMetricFamily("parley_dropped", "What full queues have not taken.", labels=["queue"])
+        for queue, count in self.counts.items():
+            family.add_metric([queue], count + (self.watched[queue]() if queue in self.watched else 0))
+        yield family
 
 
 def _tasks() -> int:

@@ -24,6 +24,7 @@ from parley.app.dialplan_arrivals import DialplanArrivals
 from parley.app.dialplan_door import DialplanDoor
 from parley.app.flows import load_flows
 from parley.app.health import Check, HealthServer
+from parley.app.logs import lost_lines
 from parley.app.metrics import Metrics
 from parley.app.notify import Notifier
 from parley.app.observed_call_log import ObservedCallLog
@@ -110,6 +111,8 @@ class Node:
         self._resumed = await asyncio.to_thread(prepare, found, settings, flows)
         channel = self._worker.channel
         self._synthesizer = CachedSynthesizer(RemoteSynthesizer(channel), settings.speech_cache_dir)
+        self._metrics.watch_dropped("speech_cache", lambda: self._synthesizer.refused)
+        self._metrics.watch_dropped("log_lines", lost_lines)
         self._services = Services(
             settings=settings,
             control=self._control,

@@ -96,6 +96,7 @@ class QueueRecord:
         if self._lost == 0:
             logger.error("call log is too far behind, what became of callers is lost", extra={"waiting": MAX_WAITING})
         self._lost += 1
+        self._metrics.dropped("queue_notes", 1)
 
 
 def _word_of(event: QueueEvent) -> str:

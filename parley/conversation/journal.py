@@ -38,6 +38,8 @@ class Journal:
         self._facts: deque[Callable[[], Awaitable[None]]] = deque()
         self._writer: asyncio.Task[None] | None = None
         self._closed = False
+        self.lost = 0
+        """Facts that were not recorded: too many waited, or they were not committed in time."""
 
     def call_started(self, start: CallStart) -> None:
         """Record an offered call."""
@@ -83,6 +85,7 @@ class Journal:
         finally:
             lost = len(self._facts) + self._writing
             self.stop()
+            self.lost += lost
             if lost:
                 logger.error("call log did not commit in time, facts are lost", extra={"lost": lost})
 
@@ -105,6 +108,7 @@ class Journal:
         if self._closed:
             logger.error("a fact of the call came after its end and is lost")
         elif len(self._facts) >= QUEUE_SIZE:
+            self.lost += 1
             logger.error("call log is too far behind, a fact is lost", extra={"waiting": QUEUE_SIZE})
         else:
             self._facts.append(fact)

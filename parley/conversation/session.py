@@ -69,6 +69,16 @@ class SessionEnd:
     """Of a caller who hung up."""
 
 
+@dataclass(frozen=True, slots=True)
+class SessionLosses:
+    """What the call's queues have not taken."""
+
+    happenings: int
+    """Events, hypotheses and the like that the dialogue was too slow for."""
+    facts: int
+    """Parts of the record."""
+
+
 class CallSession:
     """See the module's docstring for its life. `answered`, `caller_hung_up`, `press` and `drain` come from outside."""
 
@@ -111,6 +121,11 @@ class CallSession:
     def exchanges(self) -> list[Exchange]:
         """The finished exchanges: of the agent's words only those that were heard."""
         return [] if self._dialogue is None else self._dialogue.history.exchanges
+
+    @property
+    def losses(self) -> SessionLosses:
+        """What was lost so far."""
+        return SessionLosses(self._inbox.dropped, self._journal.lost)
 
     # --- told by the call runner --------------------------------------------------------------------------
 

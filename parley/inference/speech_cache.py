@@ -74,6 +74,11 @@ class CachedSynthesizer:
         self.hits = 0
         self.misses = 0
 
+    @property
+    def refused(self) -> int:
+        """Reads and writes of files that were left out because too much waited for the disk."""
+        return self._disk.refused
+
     async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[SpeechChunk]:
         """Yield the sentence's audio, in one chunk if it is known. Raises EngineError."""
         key = self._key(request)
@@ -167,6 +172,7 @@ class _Disk:
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="speech-cache")
         self._room = threading.BoundedSemaphore(MAX_WAITING)
+        self.refused = 0
 
     async def run(self, within_s: float, work: Callable[..., Result], *args: object) -> Result:
         """Do the work in the thread.
@@ -175,6 +181,7 @@ class _Disk:
         Too late or cancelled: what has begun is finished, unheard.
         """
         if not self._room.acquire(blocking=False):
+            self.refused += 1
             raise OSError(errno.EBUSY, "too much waits for the disk")
         working = self._thread.submit(work, *args)
         working.add_done_callback(lambda _: self._room.release())

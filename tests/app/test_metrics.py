@@ -129,6 +129,18 @@ def test_exposition_is_prometheus_text_for_everybody_else(metrics: Metrics) -> N
     assert "parley_calls_active" in {family.name for family in parse_text(body.decode())}
 
 
+def test_losses_are_counted_whether_they_are_told_or_watched(metrics: Metrics) -> None:
+    counted = [3]
+    metrics.watch_dropped("log_lines", lambda: counted[0])
+    metrics.dropped("facts", 2)
+    metrics.dropped("facts", 1)
+    assert value(metrics, "parley_dropped_total", queue="facts") == 3
+    assert value(metrics, "parley_dropped_total", queue="log_lines") == 3
+    counted[0] = 5
+    assert value(metrics, "parley_dropped_total", queue="log_lines") == 5
+    assert value(metrics, "parley_dropped_total", queue="happenings") == 0
+
+
 def test_two_nodes_in_one_process_do_not_share_their_metrics() -> None:
     first, second = Metrics(), Metrics()
     first.call_started(START)

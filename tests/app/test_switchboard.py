@@ -257,3 +257,13 @@ async def test_calls_going_on_are_counted_although_the_record_does_not_hear_of_t
         node.control.caller_hangs_up(leg.id)
         await node.until_gone(leg.id)
         assert node.metrics.registry.get_sample_value("parley_calls_active") == 0
+
+
+async def test_what_a_call_has_lost_is_counted_when_it_is_over(tmp_path: Path) -> None:
+    (tmp_path / "parley-data").mkdir()
+    (tmp_path / "parley-data" / "recordings").write_text("a file where the folder should be")
+    async with running_node(tmp_path, GOODBYE, "[recording]\nenabled = true\n") as node:
+        leg = node.control.caller_arrives("agent=reception")
+        await node.until_gone(leg.id)
+    assert node.metrics.registry.get_sample_value("parley_dropped_total", {"queue": "recordings"}) == 1
+    assert node.metrics.registry.get_sample_value("parley_dropped_total", {"queue": "facts"}) == 0

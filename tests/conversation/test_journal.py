@@ -50,6 +50,7 @@ async def test_log_that_is_too_far_behind_loses_the_newest_and_says_so(caplog: p
     await journal.close(END, PATIENCE_S)
     assert log.facts == [*(note(number) for number in range(QUEUE_SIZE)), END]
     assert "too far behind" in caplog.text
+    assert journal.lost == 1
 
 
 async def test_nobody_waits_longer_for_a_slow_log_than_asked_and_nothing_is_given_up() -> None:
@@ -99,6 +100,7 @@ async def test_facts_that_are_not_committed_by_the_deadline_are_told_as_lost(cap
     assert [(record.getMessage(), record.__dict__["lost"]) for record in caplog.records] == [
         ("call log did not commit in time, facts are lost", 2)
     ]
+    assert journal.lost == 2
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 

@@ -210,6 +210,10 @@ async def test_stuck_disk_costs_every_sentence_a_moment_and_nobody_elses_threads
             for sentence in sentences:
                 assert await chunks_of(cache, sentence)
             assert await asyncio.to_thread(lambda: "free") == "free"
+            assert cache.refused == 0
+            at_once = [SpeechRequest(f"at once {index}", "en", "", 8000) for index in range(len(sentences))]
+            assert all(await asyncio.gather(*(chunks_of(cache, sentence) for sentence in at_once)))
+            assert cache.refused > 0
     finally:
         released.set()
 
