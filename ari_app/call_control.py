@@ -10,7 +10,7 @@ import logging
 import secrets
 import ssl
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,13 +21,14 @@ from ari_app.connection import EventConnection
 from ari_app.dead_man import DeadManTimer
 from ari_app.errors import AriRefused
 from ari_app.event_queue import EventQueue
-from ari_app.events import AriEvent, Channel, StasisStart
+from ari_app.events import AriEvent, Channel, StasisEnd, StasisStart
 from ari_app.hand_over import RETRY_WAITS_S, HandOver
 from ari_app.legs import OWN_PREFIX, LegBook
 from ari_app.media_legs import MediaLegs, is_media_leg
 from ari_app.queue_events import EVENTS as QUEUE_EVENTS
 from ari_app.queue_events import QueueEvents
 from ari_app.rest import DEADLINE_S, AriRest, AsteriskInfo
+from ari_app.taken_legs import TakenLegs
 from ari_app.validation import (
     caller_id_of,
     checked_application,
@@ -100,6 +101,7 @@ class AriCallControl:
         self._media_legs = MediaLegs(self._rest, application, self._spawn, deadline_s)
         self._bridges = LegBridges(self._rest, application, self._media_legs, self._spawn)
         self._dead_man = DeadManTimer(self._rest, dead_man_s, self._book)
+        self._taken_legs = TakenLegs(self._rest, application, dead_man_s)
         self._hand_over = HandOver(self._rest, self._book, self._dead_man, self._spawn, retry_waits_s)
         self._connection = EventConnection(
             self._rest,
@@ -314,7 +316,8 @@ class AriCallControl:
         self._media_legs.apply(event)
         if isinstance(event, StasisStart) and is_media_leg(event.channel.id):
             return
-        self._publish(self._book.apply(event))
+        claimed = {leg_id for leg_id in _leaving(event) if self._book.is_claimed(leg_id)}
+        self._publish(self._book.apply(event), claimed)
         if isinstance(event, StasisStart):
             self._spawn(self._dead_man.arm_offer(LegId(event.channel.id)))
 
@@ -323,11 +326,14 @@ class AriCallControl:
         for told in self._queue_events.apply(event, time.monotonic()):
             self._events.put(told)
 
-    def _publish(self, events: list[CallEvent]) -> None:
+    def _publish(self, events: list[CallEvent], claimed: Collection[LegId]) -> None:
+        """Tell what happened. claimed: those that were, before it happened: if one has left, somebody else took it."""
         for event in events:
             self._follow_into_queues(event)
             if isinstance(event, LegEnded | LegLeft):
                 self._spawn(self._bridges.release(event.leg_id))
+            if isinstance(event, LegLeft) and event.leg_id in claimed and event.leg_id not in self._book:
+                self._spawn(self._taken_legs.stop_timer(event.leg_id))
             self._events.put(event)
 
     def _follow_into_queues(self, event: CallEvent) -> None:
@@ -344,11 +350,11 @@ class AriCallControl:
 
     async def _reconcile(self) -> list[Channel]:
         """Compare the book with Asterisk; return all channels."""
-        known_before = [leg.id for leg in self._book.legs()]
+        known_before, claimed = [leg.id for leg in self._book.legs()], self._book.claimed()
         subscribed = await self._rest.application_channels(self._application)
         channels = await self._rest.channels()
         ours = [channel for channel in channels if channel.id in subscribed and self._is_party(channel)]
-        self._publish(self._book.reconcile(ours, {channel.id for channel in channels}, known_before))
+        self._publish(self._book.reconcile(ours, {channel.id for channel in channels}, known_before), claimed)
         return channels
 
     def _sweep_legs(self, channels: Iterable[Channel]) -> None:
@@ -398,6 +404,11 @@ class AriCallControl:
             await self._rest.hangup(leg_id)
         except CallControlError as err:
             logger.debug("leg not hung up", extra={"leg_id": leg_id, "code": err.code})
+
+
+def _leaving(event: AriEvent) -> list[LegId]:
+    """Return the leg that an event takes out of Stasis."""
+    return [LegId(event.channel_id)] if isinstance(event, StasisEnd) else []
 
 
 def _require_two(leg_id: LegId, other_id: LegId) -> None:

@@ -137,6 +137,20 @@ class AriRest:
         body = {"app": application, "endpoint": endpoint, **options}
         return await self._http.request("POST", ["channels", channel_id], parse_channel, body=body)
 
+    async def call_dialplan(
+        self, channel_id: str, context: str, extension: str, originator: str, variables: Mapping[str, str]
+    ) -> None:
+        """Let a Local channel run a place in the dialplan, as part of the call of the channel `originator`."""
+        body = {
+            "endpoint": f"Local/{extension}@{context}/n",
+            "context": context,
+            "extension": extension,
+            "priority": 1,
+            "originator": originator,
+            "variables": dict(variables),
+        }
+        await self._http.request("POST", ["channels", channel_id], _ignore, body=body)
+
     async def create_external_media(
         self, channel_id: str, application: str, codec: str, variables: Mapping[str, str], **connection: str
     ) -> Channel:

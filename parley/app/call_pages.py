@@ -27,7 +27,7 @@ UNBROKEN = ("Started", "Caller", "Duration", "Turns")
 STAGES = ("endpoint", "asr", "llm", "tts", "playout", "response", "barge_in")
 """Columns of the timings; each is a field `<stage>_ms` of TurnTimings."""
 
-GOOD_ENDS = {EndReason.COMPLETED, EndReason.TRANSFERRED, EndReason.CALLER_HUNG_UP}
+GOOD_ENDS = {EndReason.COMPLETED, EndReason.TRANSFERRED, EndReason.CALLER_HUNG_UP, EndReason.TAKEN_AWAY}
 
 
 def print_calls(

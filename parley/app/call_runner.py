@@ -122,10 +122,15 @@ class CallRunner:
         self._session.press(digit)
 
     def leg_gone(self, cause: HangupCause) -> None:
-        """The leg has ended, or the PBX has taken it elsewhere."""
+        """The leg has ended."""
         self._leg_is_ours = False
         self._leg_gone.set()
         self._session.caller_hung_up(cause)
+
+    def leg_left(self) -> None:
+        """The PBX has taken the leg elsewhere, by our own request or by somebody else's."""
+        self._leg_is_ours = False
+        self._session.caller_taken_away()
 
     def drain(self) -> None:
         """Parley stops: hand the caller to the fallback queue now."""

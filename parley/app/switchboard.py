@@ -22,7 +22,6 @@ from parley.call_control import (
     CallEvent,
     DigitReceived,
     Direction,
-    HangupCause,
     Leg,
     LegEnded,
     LegId,
@@ -139,7 +138,7 @@ class Switchboard:
             case LegEnded(leg_id=leg_id, cause=cause) if leg_id in self._calls:
                 self._calls[leg_id].leg_gone(cause)
             case LegLeft(leg_id=leg_id) if leg_id in self._calls:
-                self._calls[leg_id].leg_gone(HangupCause.NORMAL_CLEARING)
+                self._calls[leg_id].leg_left()
             case PbxConnected():
                 self._connected(True)
                 tasks.create_task(self._return_strangers(), name="reconcile")
@@ -165,7 +164,7 @@ class Switchboard:
     def _begin(self, call: CallRunner, leg_id: LegId, tasks: asyncio.TaskGroup, passed_s: float = 0.0) -> None:
         if (earlier := self._calls.get(leg_id)) is not None:
             # The leg left and came back while we were cut off from the PBX.
-            earlier.leg_gone(HangupCause.UNKNOWN)
+            earlier.leg_left()
         self._calls[leg_id] = call
         self._queues.call_begins(leg_id, call.call_id, passed_s)
         self._services.metrics.calls_active(len(self._calls))

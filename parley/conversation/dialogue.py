@@ -26,6 +26,7 @@ from parley.conversation.happenings import (
     Recognised,
     RecognitionFailed,
     SpeechFailed,
+    TakenAway,
 )
 from parley.conversation.history import History
 from parley.conversation.journal import Journal
@@ -155,7 +156,7 @@ class Dialogue:
                 self._speech_failed(error, recovered)
             case Answered():
                 self._answered()
-            case HungUp() | DrainAsked() | PeerGone():
+            case HungUp() | TakenAway() | DrainAsked() | PeerGone():
                 self.voice.stop()
                 self._end = early_end(happening)
                 if isinstance(happening, PeerGone):

@@ -70,12 +70,17 @@ class HungUp:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenAway:
+    """The PBX has moved the caller elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
 class DrainAsked:
     """Parley stops: the call must end now."""
 
 
 EngineHappening = Recognised | RecognitionFailed | SpeechQueued | SpeechFailed
-CallHappening = Answered | HungUp | DrainAsked
+CallHappening = Answered | HungUp | TakenAway | DrainAsked
 Happening = AudioEvent | BlockHeard | EngineHappening | CallHappening
 
 

@@ -18,6 +18,8 @@ class EndReason(StrEnum):
     TRANSFERRED = "transferred"
     """Handed to a queue or a number."""
     CALLER_HUNG_UP = "caller_hung_up"
+    TAKEN_AWAY = "taken_away"
+    """The PBX moved the caller elsewhere in the middle of the conversation: an operator's redirect, a timer."""
     NOT_UNDERSTOOD = "not_understood"
     """Retries used up; the flow's fallback was taken."""
     ENGINE_FAILED = "engine_failed"

@@ -25,7 +25,7 @@ from parley.conversation.dialogue import Dialogue
 from parley.conversation.ending import DialogueEnd
 from parley.conversation.errors import IllegalTransition
 from parley.conversation.flow.step import FlowResult, GoOn, HangUp, Transfer
-from parley.conversation.happenings import Answered, DrainAsked, HungUp, Inbox
+from parley.conversation.happenings import Answered, DrainAsked, HungUp, Inbox, TakenAway
 from parley.conversation.history import Exchange
 from parley.conversation.journal import Journal
 from parley.conversation.ports import CallAudio, CallLog, Clock, DigitHeard, PeerGone, Script
@@ -80,7 +80,7 @@ class SessionLosses:
 
 
 class CallSession:
-    """See the module's docstring for its life. `answered`, `caller_hung_up`, `press` and `drain` come from outside."""
+    """See the module's docstring for its life. The call runner tells it what happens to the leg."""
 
     def __init__(
         self,
@@ -149,6 +149,10 @@ class CallSession:
     def caller_hung_up(self, cause: HangupCause) -> None:
         """The caller's leg has ended."""
         self._inbox.post(HungUp(cause))
+
+    def caller_taken_away(self) -> None:
+        """The PBX has moved the caller's leg elsewhere: it is not in our hands any more."""
+        self._inbox.post(TakenAway())
 
     def press(self, digit: str) -> None:
         """The caller pressed a key that the PBX reported."""

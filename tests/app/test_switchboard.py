@@ -161,6 +161,17 @@ async def test_caller_who_hangs_up_while_talking_is_recorded_as_such(tmp_path: P
     assert node.log.end.hangup_cause == HangupCause.NORMAL_CLEARING
 
 
+async def test_caller_whom_the_pbx_takes_elsewhere_ends_the_call_at_once_and_for_its_own_reason(tmp_path: Path) -> None:
+    async with running_node(tmp_path, QUESTION) as node:
+        leg = node.control.caller_arrives("agent=reception")
+        await node.until_answered(leg.id)
+        node.control.dialplan_takes(leg.id)
+        record = await node.until_gone(leg.id)
+    assert record.variables_set == {}, "the caller was given to the dialplan a second time"
+    assert node.log.end is not None
+    assert (node.log.end.reason, node.log.end.transferred_to) == (EndReason.TAKEN_AWAY, "")
+
+
 @pytest.mark.parametrize("step", ["attach_audio", "answer"])
 async def test_caller_gone_during_set_up_ends_the_call_quietly(
     tmp_path: Path, step: str, caplog: pytest.LogCaptureFixture
@@ -233,7 +244,7 @@ async def test_leg_that_comes_back_gets_one_runner(tmp_path: Path) -> None:
         async with asyncio.timeout(5):
             while node.log.end is None:
                 await asyncio.sleep(0.005)
-        assert node.log.end.reason is EndReason.CALLER_HUNG_UP
+        assert node.log.end.reason is EndReason.TAKEN_AWAY
         assert node.switchboard.active_calls == 1
         node.control.caller_hangs_up(leg.id)
 

@@ -39,7 +39,8 @@ REFUSALS = {HangupCause.USER_BUSY: 486, HangupCause.CALL_REJECTED: 603}
 def contract_asterisk() -> Asterisk:
     """Return an Asterisk with the contract suite's dialplan, not yet started."""
     return Asterisk(
-        additions={"extensions.conf": DIALPLAN},
+        # The console's `channel redirect`, an operator's way to move a caller.
+        additions={"extensions.conf": DIALPLAN, "modules.conf": "load = res_clioriginate.so\n"},
         settings={
             (
                 "ari.conf",
@@ -136,6 +137,12 @@ class AsteriskBench:
 
     async def variable(self, leg_id: LegId, name: str) -> str:
         return await self.rest.get_variable(leg_id, name)
+
+    async def redirect(self, leg_id: LegId, place: str) -> None:
+        """Move a channel to `context,extension,priority`, as an operator does."""
+        [name] = [channel.name for channel in await self.rest.channels() if channel.id == leg_id]
+        answer = await self._pbx.cli(f"channel redirect {name} {place}")
+        assert "successfully redirected" in answer, answer
 
     async def channel_ids(self) -> list[str]:
         """Return the ids of all channels of Asterisk."""
