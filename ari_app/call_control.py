@@ -17,11 +17,11 @@ from typing import Any
 from ari_app.ami import AmiClient, AmiEvent
 from ari_app.backoff import Backoff
 from ari_app.bridges import LegBridges
-from ari_app.connection import EventConnection
+from ari_app.connection import FIRST_RETAKE_S, LONGEST_RETAKE_S, EventConnection
 from ari_app.dead_man import DeadManTimer
 from ari_app.errors import AriRefused
 from ari_app.event_queue import EventQueue
-from ari_app.events import AriEvent, Channel, StasisEnd, StasisStart
+from ari_app.events import AriEvent, Channel, ChannelHangupRequest, StasisEnd, StasisStart
 from ari_app.hand_over import RETRY_WAITS_S, HandOver
 from ari_app.legs import OWN_PREFIX, LegBook
 from ari_app.media_legs import MediaLegs, is_media_leg
@@ -43,6 +43,7 @@ from parley.call_control import (
     CallEvent,
     CallId,
     ConnectAudio,
+    ControlTaken,
     Direction,
     HangupCause,
     InvalidRequest,
@@ -74,9 +75,10 @@ class AriCallControl:
     """The legs that one Asterisk hands to the Stasis application `application`.
 
     dead_man_s: how long a call outlives us in silence before Asterisk takes it back (extension T); 0 switches the
-    timer off. retry_waits_s: before further attempts to send a leg away. ami: of the same Asterisk, run by its owner;
-    with it, `events()` tells what becomes of legs in queues. tls: how to check the certificate of an `https` address,
-    None for the system's way. Log in with `start()`, close with `aclose()`.
+    timer off. retry_waits_s: before further attempts to send a leg away. retake: waits before the application's name is
+    taken back from another client. ami: of the same Asterisk, run by its owner; with it, `events()` tells what becomes
+    of legs in queues. tls: how to check the certificate of an `https` address, None for the system's way. Log in with
+    `start()`, close with `aclose()`.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class AriCallControl:
         dead_man_s: float = DEAD_MAN_S,
         retry_waits_s: Sequence[float] = RETRY_WAITS_S,
         backoff: Backoff | None = None,
+        retake: Backoff | None = None,
         ami: AmiClient | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -108,8 +111,10 @@ class AriCallControl:
             application,
             on_connected=self._connected,
             on_event=self._take,
+            on_replaced=self._replaced,
             on_lost=lambda reason: self._events.put(PbxLost(reason)),
             backoff=backoff or Backoff(),
+            retake=retake or Backoff(FIRST_RETAKE_S, LONGEST_RETAKE_S),
         )
         self._queue_events = QueueEvents()
         if ami is not None:
@@ -232,12 +237,14 @@ class AriCallControl:
         to: dict[str, str | int] = {"context": place.context, "extension": place.extension, "priority": place.priority}
         with self._about(leg_id):
             await self._hand_over.let_go(leg_id, {}, to)
+        self._tell_end_unless_told(leg_id, [StasisEnd(leg_id)])
 
     async def continue_in_dialplan(self, leg_id: LegId, variables: Mapping[str, str]) -> None:
         """Set the variables, then let the dialplan go on behind Stasis()."""
         checked = checked_variables(variables)
         with self._about(leg_id):
             await self._hand_over.let_go(leg_id, checked, {})
+        self._tell_end_unless_told(leg_id, [StasisEnd(leg_id)])
 
     async def hangup(
         self,
@@ -249,6 +256,8 @@ class AriCallControl:
         checked = checked_variables(variables or {})
         with self._about(leg_id):
             await self._hand_over.hang_up(leg_id, cause, checked, self._cause_as_number)
+        hung_up = ChannelHangupRequest(leg_id, cause=None, soft=True, tech_cause=None)
+        self._tell_end_unless_told(leg_id, [hung_up, StasisEnd(leg_id)])
 
     async def aclose(self) -> None:
         """Close the connection and end `events()`; may be called twice.
@@ -325,6 +334,17 @@ class AriCallControl:
         """Take one AMI event; called by the reader, so it must not wait."""
         for told in self._queue_events.apply(event, time.monotonic()):
             self._events.put(told)
+
+    def _replaced(self, reason: str) -> None:
+        """Somebody else is told about our legs, and may be moving them: their timers are renewed no more."""
+        self._book.release_all()
+        self._events.put(ControlTaken(reason))
+
+    def _tell_end_unless_told(self, leg_id: LegId, events: list[AriEvent]) -> None:
+        """Take a leg that we have sent away for gone when no event will say so."""
+        if leg_id in self._book and not self._connection.is_open:
+            for event in events:
+                self._take(event)
 
     def _publish(self, events: list[CallEvent], claimed: Collection[LegId]) -> None:
         """Tell what happened. claimed: those that were, before it happened: if one has left, somebody else took it."""

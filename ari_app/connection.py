@@ -22,15 +22,18 @@ logger = logging.getLogger(__name__)
 
 LASTING_S = 5.0
 """A connection that stood for so long counts as working: the waits begin again with the shortest."""
-REPLACED_WAIT_S = 60.0
-"""How long we leave our application's name to another client before we take it back.
+FIRST_RETAKE_S, LONGEST_RETAKE_S = 10.0, 300.0
+"""How long we leave our application's name to another client before we take it back: doubling from one to the other.
 
-Two clients that each reconnected at once would take every second call from each other.
+Somebody's test client must not keep callers from us for long. But two nodes that each took the name back at once would
+take every second call from each other, and each time all calls that go on.
 """
+LASTING_NAME_S = 600.0
+"""A connection that stood for so long ends the doubling."""
 
 
 class EventConnection:
-    """The events of one application, for as long as `run` runs."""
+    """The events of one application, for as long as `run` runs. `on_replaced` is called before `on_lost`."""
 
     def __init__(
         self,
@@ -39,20 +42,27 @@ class EventConnection:
         *,
         on_connected: Callable[[AsteriskInfo], Awaitable[None]],
         on_event: Callable[[AriEvent], None],
+        on_replaced: Callable[[str], None],
         on_lost: Callable[[str], None],
         backoff: Backoff,
-        replaced_wait_s: float = REPLACED_WAIT_S,
+        retake: Backoff,
     ) -> None:
         self._rest = rest
         self._application = application
         self._on_connected = on_connected
         self._on_event = on_event
+        self._on_replaced = on_replaced
         self._on_lost = on_lost
         self._backoff = backoff
-        self._replaced_wait_s = replaced_wait_s
+        self._retake = retake
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self.malformed = 0
         """Messages that were no ARI events."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether events come."""
+        return self._socket is not None and not self._socket.closed
 
     async def open(self) -> None:
         """Log in and connect; raises PbxUnavailable (AriNotLoaded) or PbxRefused with what to fix."""
@@ -77,6 +87,8 @@ class EventConnection:
             reason, wait_s = await self._read()
             if loop.time() - began >= LASTING_S:
                 self._backoff.reset()
+            if loop.time() - began >= LASTING_NAME_S:
+                self._retake.reset()
             self._on_lost(reason)
             logger.warning("connection to Asterisk lost", extra={"reason": reason})
             await self._reconnect(wait_s)
@@ -95,17 +107,23 @@ class EventConnection:
         async for message in socket:
             event = self._parse(message)
             if isinstance(event, ApplicationReplaced):
-                logger.error(
-                    "another client has connected with our application name and gets our calls; "
-                    "give each Parley node an application of its own (asterisk.application)",
-                    extra={"application": self._application, "retry_s": self._replaced_wait_s},
-                )
-                await self.aclose()
-                return "another client took over our application name", self._replaced_wait_s
+                return await self._replaced()
             if event is not None:
                 self._on_event(event)
         await self.aclose()
         return _reason_of(socket), self._backoff.next_wait_s()
+
+    async def _replaced(self) -> tuple[str, float]:
+        """Give way to the other client for a while."""
+        reason, wait_s = "another client took over our application name", self._retake.next_wait_s()
+        logger.error(
+            "another client has connected with our application name and gets our calls; "
+            "give each Parley node an application of its own (asterisk.application)",
+            extra={"application": self._application, "retry_s": round(wait_s, 1)},
+        )
+        await self.aclose()
+        self._on_replaced(reason)
+        return reason, wait_s
 
     def _parse(self, message: aiohttp.WSMessage) -> AriEvent | None:
         if message.type is not aiohttp.WSMsgType.TEXT:

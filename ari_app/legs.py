@@ -121,6 +121,11 @@ class LegBook:
         if leg_id in self._entries:
             self._entries[leg_id].claimed = False
 
+    def release_all(self) -> None:
+        """Note that nobody here takes care of any leg any more."""
+        for entry in self._entries.values():
+            entry.claimed = False
+
     def expect(self, leg: Leg) -> None:
         """Enter a leg that we are about to originate."""
         self._entries[leg.id] = _Entry(leg, in_stasis=False)

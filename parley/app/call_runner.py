@@ -132,6 +132,10 @@ class CallRunner:
         self._leg_is_ours = False
         self._session.caller_taken_away()
 
+    def control_lost(self) -> None:
+        """We are told nothing about the leg any more: hand the caller to the fallback queue now."""
+        self._session.control_lost()
+
     def drain(self) -> None:
         """Parley stops: hand the caller to the fallback queue now."""
         self._session.drain()

@@ -20,6 +20,7 @@ from parley.app.resume import RESTARTED, ResumedCall
 from parley.call_control import (
     CallControlError,
     CallEvent,
+    ControlTaken,
     DigitReceived,
     Direction,
     Leg,
@@ -142,6 +143,10 @@ class Switchboard:
             case PbxConnected():
                 self._connected(True)
                 tasks.create_task(self._return_strangers(), name="reconcile")
+            case ControlTaken():
+                logger.error("calls cannot be followed any more and are handed on", extra={"calls": self.active_calls})
+                for call in self._calls.values():
+                    call.control_lost()
             case PbxLost(reason=reason):
                 self._connected(False)
                 logger.warning("PBX lost; calls go on with their media", extra={"reason": reason})

@@ -70,6 +70,16 @@ class PbxLost:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ControlTaken:
+    """Another client of the PBX is told about our legs from now on, and we are not; PbxLost follows.
+
+    Commands may still work: the callers are to be given back to the dialplan while they do.
+    """
+
+    reason: str
+
+
 # What becomes of a leg that we let go and that the dialplan put into a queue. `agent` is the queue agent's name as the
 # PBX knows it. These come only where the PBX tells them (Asterisk: AMI), and may be missing or late.
 
@@ -138,6 +148,7 @@ CallEvent = (
     | DigitReceived
     | PbxConnected
     | PbxLost
+    | ControlTaken
     | QueueJoined
     | AgentOffered
     | AgentDeclined

@@ -19,6 +19,7 @@ from parley.conversation.flow.step import GoOn, HangUp, Listen, Step, Transfer
 from parley.conversation.happenings import (
     Answered,
     BlockHeard,
+    ControlLost,
     DrainAsked,
     Happening,
     HungUp,
@@ -156,7 +157,7 @@ class Dialogue:
                 self._speech_failed(error, recovered)
             case Answered():
                 self._answered()
-            case HungUp() | TakenAway() | DrainAsked() | PeerGone():
+            case HungUp() | TakenAway() | ControlLost() | DrainAsked() | PeerGone():
                 self.voice.stop()
                 self._end = early_end(happening)
                 if isinstance(happening, PeerGone):

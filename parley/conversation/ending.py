@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from parley.call_control import HangupCause
 from parley.conversation.flow.step import GoOn, HangUp, Transfer
-from parley.conversation.happenings import DrainAsked, HungUp, TakenAway
+from parley.conversation.happenings import ControlLost, DrainAsked, HungUp, TakenAway
 from parley.conversation.ports import PeerGone
 from parley.conversation.record import EndReason
 
@@ -29,7 +29,7 @@ def scripted_end(then: Transfer | HangUp | GoOn, gave_up: bool) -> DialogueEnd:
     return DialogueEnd(EndReason.TRANSFERRED if isinstance(then, Transfer) else EndReason.COMPLETED, then)
 
 
-def early_end(happening: HungUp | TakenAway | DrainAsked | PeerGone) -> DialogueEnd:
+def early_end(happening: HungUp | TakenAway | ControlLost | DrainAsked | PeerGone) -> DialogueEnd:
     """The call cannot go on."""
     match happening:
         case HungUp(cause):
@@ -38,5 +38,5 @@ def early_end(happening: HungUp | TakenAway | DrainAsked | PeerGone) -> Dialogue
             return DialogueEnd(EndReason.TAKEN_AWAY)
         case DrainAsked():
             return DialogueEnd(EndReason.DRAINED)
-        case PeerGone():
+        case ControlLost() | PeerGone():
             return DialogueEnd(EndReason.PBX_LOST)

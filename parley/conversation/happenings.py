@@ -75,12 +75,17 @@ class TakenAway:
 
 
 @dataclass(frozen=True, slots=True)
+class ControlLost:
+    """What happens to the caller's leg is told to somebody else from now on."""
+
+
+@dataclass(frozen=True, slots=True)
 class DrainAsked:
     """Parley stops: the call must end now."""
 
 
 EngineHappening = Recognised | RecognitionFailed | SpeechQueued | SpeechFailed
-CallHappening = Answered | HungUp | TakenAway | DrainAsked
+CallHappening = Answered | HungUp | TakenAway | ControlLost | DrainAsked
 Happening = AudioEvent | BlockHeard | EngineHappening | CallHappening
 
 

@@ -25,7 +25,7 @@ from parley.conversation.dialogue import Dialogue
 from parley.conversation.ending import DialogueEnd
 from parley.conversation.errors import IllegalTransition
 from parley.conversation.flow.step import FlowResult, GoOn, HangUp, Transfer
-from parley.conversation.happenings import Answered, DrainAsked, HungUp, Inbox, TakenAway
+from parley.conversation.happenings import Answered, ControlLost, DrainAsked, HungUp, Inbox, TakenAway
 from parley.conversation.history import Exchange
 from parley.conversation.journal import Journal
 from parley.conversation.ports import CallAudio, CallLog, Clock, DigitHeard, PeerGone, Script
@@ -153,6 +153,10 @@ class CallSession:
     def caller_taken_away(self) -> None:
         """The PBX has moved the caller's leg elsewhere: it is not in our hands any more."""
         self._inbox.post(TakenAway())
+
+    def control_lost(self) -> None:
+        """Nobody tells us any more what happens to the leg: the conversation ends, and the caller is handed on."""
+        self._inbox.post(ControlLost())
 
     def press(self, digit: str) -> None:
         """The caller pressed a key that the PBX reported."""

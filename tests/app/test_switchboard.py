@@ -172,6 +172,18 @@ async def test_caller_whom_the_pbx_takes_elsewhere_ends_the_call_at_once_and_for
     assert (node.log.end.reason, node.log.end.transferred_to) == (EndReason.TAKEN_AWAY, "")
 
 
+async def test_callers_are_handed_on_when_somebody_else_is_told_about_their_legs(tmp_path: Path) -> None:
+    async with running_node(tmp_path, QUESTION) as node:
+        leg = node.control.caller_arrives("agent=reception")
+        await node.until_answered(leg.id)
+        node.control.another_client_takes_control()
+        record = await node.until_gone(leg.id)
+        assert not node.switchboard.pbx_connected
+    assert (record.variables_set["PARLEY_STATUS"], record.variables_set["PARLEY_TRANSFER_TO"]) == ("FAILED", "support")
+    assert node.log.end is not None
+    assert node.log.end.reason is EndReason.PBX_LOST
+
+
 @pytest.mark.parametrize("step", ["attach_audio", "answer"])
 async def test_caller_gone_during_set_up_ends_the_call_quietly(
     tmp_path: Path, step: str, caplog: pytest.LogCaptureFixture

@@ -35,7 +35,9 @@ async def connect(ari: AriServer) -> AsyncIterator[Connect]:
     """Make adapters that reconnect and retry at once; all are closed at the end."""
     made: list[AriCallControl] = []
 
-    def make(*, password: str = PASSWORD, deadline_s: float = 2.0, dead_man_s: float = 0.0) -> AriCallControl:
+    def make(
+        *, password: str = PASSWORD, deadline_s: float = 2.0, dead_man_s: float = 0.0, retake_s: float = 60.0
+    ) -> AriCallControl:
         control = AriCallControl(
             ari.url,
             USERNAME,
@@ -44,6 +46,7 @@ async def connect(ari: AriServer) -> AsyncIterator[Connect]:
             dead_man_s=dead_man_s,
             retry_waits_s=(0.0, 0.0),
             backoff=Backoff(first_s=0.001, cap_s=0.001),
+            retake=Backoff(first_s=retake_s, cap_s=retake_s),
         )
         made.append(control)
         return control

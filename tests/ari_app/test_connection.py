@@ -1,13 +1,17 @@
 """The adapter's connection: logging in, losing it, finding it again, and secrets that stay secret."""
 
+import asyncio
 import json
 import logging
 import socket
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from ari_app import AriCallControl, AriNotLoaded, AriRest
 from parley.call_control import (
+    ControlTaken,
+    DialplanTarget,
     HangupCause,
     InvalidRequest,
     LegAnswered,
@@ -19,11 +23,12 @@ from parley.call_control import (
     PbxLost,
     PbxRefused,
     PbxUnavailable,
+    RtpTarget,
 )
 from tests.ari_app.ari_server import PASSWORD, AriServer, channel
 from tests.ari_app.captured import captured_messages
-from tests.ari_app.conftest import Connect
-from tests.contract.benches import EventLog, until
+from tests.ari_app.conftest import Connect, asked
+from tests.contract.benches import EventLog, deaf, until
 
 NOT_ARI = "<html><title>404 Not Found</title></html>"
 
@@ -174,12 +179,73 @@ async def test_replaced_application_is_an_error_and_is_not_fought_over(
 ) -> None:
     await log.next(PbxConnected)
     await ari.send(*captured_messages("application_replaced"))
+    assert "another client" in (await log.next(ControlTaken)).reason
     assert "another client" in (await log.next(PbxLost)).reason
     [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert "asterisk.application" in record.message
     for _ in range(10):
         await control.legs()
     assert len(ari.sockets) == 1, "reconnected at once: both clients would take the name from each other for ever"
+
+
+async def test_replaced_application_is_taken_back_after_a_while(ari: AriServer, connect: Connect) -> None:
+    control = connect(retake_s=0.01)
+    await control.start()
+    await ari.send(*captured_messages("application_replaced"))
+
+    async def taken_back() -> bool:
+        return len(ari.sockets) == 2
+
+    assert await until(taken_back)
+
+
+async def test_timers_of_legs_that_somebody_else_is_told_about_are_renewed_no_more(
+    ari: AriServer, connect: Connect
+) -> None:
+    control = connect(dead_man_s=0.15)
+    await control.start()
+    await ari.offer("1.1", state="Up")
+    assert await asked(ari, "POST /channels/1.1/variable", count=2)
+    await ari.send(*captured_messages("application_replaced"))
+    log = EventLog(control)
+    async with asyncio.TaskGroup() as group:
+        collecting = group.create_task(log.run())
+        await log.next(ControlTaken)
+        collecting.cancel()
+    renewed = len(ari.asked("POST /channels/1.1/variable"))
+    for _ in range(100):
+        await control.legs()
+    # One may have been under way.
+    assert len(ari.asked("POST /channels/1.1/variable")) <= renewed + 1
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (lambda control: control.continue_in_dialplan(LegId("1.1"), {}), LegLeft(LegId("1.1"))),
+        (lambda control: control.transfer(LegId("1.1"), DialplanTarget("queues", "support")), LegLeft(LegId("1.1"))),
+        (
+            lambda control: control.hangup(LegId("1.1"), HangupCause.USER_BUSY),
+            LegEnded(LegId("1.1"), HangupCause.USER_BUSY),
+        ),
+    ],
+)
+async def test_leg_that_we_send_away_without_being_told_its_end_is_gone_with_its_audio(
+    ari: AriServer,
+    control: AriCallControl,
+    log: EventLog,
+    command: Callable[[AriCallControl], Awaitable[None]],
+    told: LegEnded | LegLeft,
+) -> None:
+    await ari.offer("1.1", state="Up")
+    await log.next(LegOffered)
+    await control.attach_audio(LegId("1.1"), RtpTarget("127.0.0.1", 4000), deaf)
+    await ari.send(*captured_messages("application_replaced"))
+    await log.next(ControlTaken)
+    await command(control)
+    assert await log.next(type(told)) == told
+    assert await asked(ari, r"DELETE /channels/parley-media\..*")
+    assert await asked(ari, r"DELETE /bridges/parley-bridge\..*")
 
 
 async def test_unreadable_messages_are_skipped(ari: AriServer, log: EventLog, caplog: pytest.LogCaptureFixture) -> None:

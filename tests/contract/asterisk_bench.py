@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from ari_app import AriCallControl, AriRefused, AriRest
+from ari_app.backoff import Backoff
 from parley.call_control import CallControl, HangupCause, LegId
 from tests.contract.benches import ARGUMENTS, CALLER, DEADLINE_S, DIALLED, SITE_NOTE, Party, until
 from tests.support.asterisk import Asterisk
@@ -54,11 +55,11 @@ def contract_asterisk() -> Asterisk:
 
 @asynccontextmanager
 async def connected(
-    pbx: Asterisk, application: str = "parley", dead_man_s: float = 10.0
+    pbx: Asterisk, application: str = "parley", dead_man_s: float = 10.0, retake: Backoff | None = None
 ) -> AsyncIterator[AriCallControl]:
     """Connect an adapter to this Asterisk."""
     url = f"{pbx.ari_url}/ari"
-    control = AriCallControl(url, pbx.ari_username, pbx.ari_password, application, dead_man_s=dead_man_s)
+    control = AriCallControl(url, pbx.ari_username, pbx.ari_password, application, dead_man_s=dead_man_s, retake=retake)
     try:
         await control.start()
         yield control

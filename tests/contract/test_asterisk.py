@@ -10,10 +10,12 @@ import pytest
 import pytest_asyncio
 
 from ari_app import AriCallControl, AriNotLoaded, AriRest
+from ari_app.backoff import Backoff
 from parley.call_control import (
     AudioPeer,
     CallControl,
     CallControlError,
+    ControlTaken,
     DialplanTarget,
     LegAnswered,
     LegEnded,
@@ -23,6 +25,7 @@ from parley.call_control import (
     LegOffered,
     LegState,
     OriginateRequest,
+    PbxConnected,
     PbxLost,
     PbxRefused,
     PbxUnavailable,
@@ -426,7 +429,31 @@ async def test_second_client_with_our_name_is_told_as_a_lost_connection(
     asterisk: Asterisk, bench: AsteriskBench
 ) -> None:
     async with listening(bench.control) as log, connected(asterisk):
+        assert "another client" in (await log.next(ControlTaken)).reason
         assert "another client" in (await log.next(PbxLost)).reason
+
+
+async def test_callers_can_be_given_back_after_a_second_client_took_our_name(
+    asterisk: Asterisk, bench: AsteriskBench
+) -> None:
+    await bench.control.aclose()
+    retake = Backoff(first_s=1.5, cap_s=1.5)
+    async with connected(asterisk, retake=retake) as control, listening(control) as log:
+        call = bench.caller.dial("920")
+        leg_id = (await log.next(LegOffered)).leg.id
+        await control.answer(leg_id)
+        await control.attach_audio(leg_id, NOWHERE, deaf)
+        async with connected(asterisk):
+            await log.next(ControlTaken)
+            await control.continue_in_dialplan(leg_id, {})
+            assert (await log.next(LegLeft)).leg_id == leg_id
+            call.play(tone(LOW_HZ, 2))
+            assert await hears(call.heard, LOW_HZ), "the dialplan's Echo() does not answer"
+            assert await bench.channel_ids() == [leg_id]
+            assert await bench.rest.bridges() == []
+        await log.next(PbxConnected)
+        bench.caller.dial("920")
+        assert (await log.next(LegOffered)).leg.id != leg_id
 
 
 async def test_wrong_password_is_refused_with_the_section_to_look_at(asterisk: Asterisk) -> None:

@@ -19,6 +19,7 @@ from parley.call_control import (
     CallEvent,
     CallId,
     ConnectAudio,
+    ControlTaken,
     DigitReceived,
     Direction,
     HangupCause,
@@ -162,6 +163,11 @@ class FakeCallControl:
         """Lose the PBX: every request fails until `connection_returns`."""
         self._connected = False
         self._tell(PbxLost(reason))
+
+    def another_client_takes_control(self) -> None:
+        """Tell somebody else about our legs from now on; commands still work."""
+        self._tell(ControlTaken("another client took over"))
+        self._tell(PbxLost("another client took over"))
 
     def connection_returns(self) -> None:
         """Find the PBX again; its legs are as they were."""
