@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from ari_app.ami import AmiClient, AmiEvent
@@ -71,6 +72,18 @@ DEAD_MAN_S = 10.0
 _FIRST_WITH_CAUSE_NUMBERS = 18
 
 
+@dataclass(frozen=True, slots=True)
+class EventCounts:
+    """How many events there were."""
+
+    received: int
+    """From Asterisk; most concern nobody."""
+    malformed: int
+    """Skipped because they could not be read."""
+    dropped: int
+    """Call events lost because they were not consumed in time."""
+
+
 class AriCallControl:
     """The legs that one Asterisk hands to the Stasis application `application`.
 
@@ -112,7 +125,7 @@ class AriCallControl:
             on_connected=self._connected,
             on_event=self._take,
             on_replaced=self._replaced,
-            on_lost=lambda reason: self._events.put(PbxLost(reason)),
+            on_lost=self._lost,
             backoff=backoff or Backoff(),
             retake=retake or Backoff(FIRST_RETAKE_S, LONGEST_RETAKE_S),
         )
@@ -146,6 +159,10 @@ class AriCallControl:
     def events(self) -> AsyncIterator[CallEvent]:
         """Yield call events until the adapter is closed; raises only if the adapter itself has failed."""
         return aiter(self._events)
+
+    def event_counts(self) -> EventCounts:
+        """Return what became of Asterisk's events so far."""
+        return EventCounts(self._connection.received, self._connection.malformed, self._events.dropped)
 
     async def legs(self) -> list[Leg]:
         """Ask Asterisk which legs are ours, put the book in order, and return it."""
@@ -335,6 +352,9 @@ class AriCallControl:
         for told in self._queue_events.apply(event, time.monotonic()):
             self._events.put(told)
 
+    def _lost(self, reason: str) -> None:
+        self._events.put(PbxLost(reason))
+
     def _replaced(self, reason: str) -> None:
         """Somebody else is told about our legs, and may be moving them: their timers are renewed no more."""
         self._book.release_all()
@@ -354,7 +374,10 @@ class AriCallControl:
                 self._spawn(self._bridges.release(event.leg_id))
             if isinstance(event, LegLeft) and event.leg_id in claimed and event.leg_id not in self._book:
                 self._spawn(self._taken_legs.stop_timer(event.leg_id))
-            self._events.put(event)
+            if not self._events.put(event) and isinstance(event, LegOffered):
+                # Nobody will take care of this caller; extension T will.
+                self._book.release(event.leg.id)
+                self._dead_man.give_up(event.leg.id)
 
     def _follow_into_queues(self, event: CallEvent) -> None:
         """Remember legs from the offer on: AMI may tell that one has joined a queue before ARI says that it left."""

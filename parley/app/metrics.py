@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from ari_app import EventCounts
 from audio_fork.stats import AudioStats
 from parley import __version__
 from parley.conversation.record import CallEnd, CallStart, EndReason, Turn
@@ -109,6 +110,8 @@ class Metrics:
             ["why"],
             registry=self.registry,
         )
+        self._pbx_events = _PbxEvents()
+        self.registry.register(self._pbx_events)
         self._pbx = Gauge("parley_pbx_connected", "1 while the PBX is connected.", registry=self.registry)
         self._ami = Gauge("parley_ami_connected", "1 while AMI is connected.", registry=self.registry)
         self._ready = Gauge("parley_ready", "1 while this check of /ready passes.", ["check"], registry=self.registry)
@@ -121,6 +124,10 @@ class Metrics:
             self._media.labels(kind)
         self._dropped = _Dropped()
         self.registry.register(self._dropped)
+
+    def watch_pbx_events(self, counts: Callable[[], EventCounts]) -> None:
+        """Show these counts from now on."""
+        self._pbx_events.counts = counts
 
     def call_started(self, start: CallStart) -> None:
         """Count a call that an agent has taken up."""
@@ -226,6 +233,19 @@ def _tasks() -> int:
         return len(asyncio.all_tasks())
     except RuntimeError:
         return 0
+
+
+class _PbxEvents(Collector):
+    """The PBX adapter's own counts."""
+
+    def __init__(self) -> None:
+        self.counts: Callable[[], EventCounts] = lambda: EventCounts(0, 0, 0)
+
+    def collect(self) -> Iterator[Metric]:
+        family = CounterMetricFamily("parley_pbx_events", "Events of the PBX, by what became of them.", labels=["kind"])
+        for kind, count in asdict(self.counts()).items():
+            family.add_metric([kind], count)
+        yield family
 
 
 def _observe(histogram: Histogram, duration_ms: int | None) -> None:

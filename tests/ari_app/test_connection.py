@@ -5,10 +5,14 @@ import json
 import logging
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from itertools import pairwise
 
 import pytest
 
-from ari_app import AriCallControl, AriNotLoaded, AriRest
+from ari_app import AriCallControl, AriNotLoaded, AriRest, call_control
+from ari_app.connection import MOST_EVENTS_AT_ONCE
+from ari_app.event_queue import EventQueue
 from parley.call_control import (
     ControlTaken,
     DialplanTarget,
@@ -250,21 +254,67 @@ async def test_leg_that_we_send_away_without_being_told_its_end_is_gone_with_its
 
 async def test_unreadable_messages_are_skipped(ari: AriServer, log: EventLog, caplog: pytest.LogCaptureFixture) -> None:
     await log.next(PbxConnected)
-    await ari.send("{", '{"type": "StasisStart"}', "[]")
+    await ari.send("{", '{"type": "StasisStart"}', "[]", "[" * 100_000)
     await ari.sockets[-1].send_bytes(b"\x00")
     await ari.offer("1.1")
     assert (await log.next(LegOffered)).leg.id == "1.1"
-    assert [record.message for record in caplog.records].count("unreadable ARI event skipped") == 3
+    assert [record.message for record in caplog.records].count("unreadable ARI event skipped") == 1
 
 
-async def test_flood_of_events_that_concern_nobody_holds_nothing_up(ari: AriServer, log: EventLog) -> None:
+NOISE = json.dumps({"type": "ChannelVarset", "variable": "X", "value": "y" * 500, "channel": channel("9.9")})
+STRANGERS_KEY = json.dumps({"type": "ChannelDtmfReceived", "digit": "1", "duration_ms": 80, "channel": channel("9.9")})
+
+
+@pytest.mark.parametrize("message", [NOISE, STRANGERS_KEY, "{"], ids=["of no use", "about nobody", "unreadable"])
+async def test_burst_of_events_gives_everybody_else_turns_and_holds_nothing_up(
+    ari: AriServer, control: AriCallControl, log: EventLog, message: str
+) -> None:
     await log.next(PbxConnected)
-    noise = json.dumps({"type": "ChannelVarset", "variable": "X", "value": "y" * 500, "channel": channel("9.9")})
-    for _ in range(5000):
-        await ari.send(noise)
-    await ari.offer("1.1")
-    assert (await log.next(LegOffered)).leg.id == "1.1"
+    counts = [0]
+
+    async def take_turns() -> None:
+        while True:
+            counts.append(control.event_counts().received)
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        others = group.create_task(take_turns())
+        for _ in range(20_000):
+            await ari.send(message)
+        await ari.offer("1.1")
+        assert (await log.next(LegOffered)).leg.id == "1.1"
+        others.cancel()
+    assert control.event_counts().received == 20_001
+    assert max(later - before for before, later in pairwise(counts)) <= MOST_EVENTS_AT_ONCE
     assert len(log.seen) == 2
+
+
+async def test_events_of_every_size_are_survived(ari: AriServer, log: EventLog) -> None:
+    await log.next(PbxConnected)
+    await ari.send({"type": "ChannelVarset", "value": "y" * 1_000_000})
+    await ari.send({"type": "StasisStart", "args": ["y" * 1_000_000], "channel": channel("1.1")})
+    assert len((await log.next(LegOffered)).leg.arguments[0]) == 1_000_000
+    # More than the WebSocket takes: the connection ends, and another one is made.
+    with suppress(ConnectionError):
+        await ari.send({"type": "ChannelVarset", "value": "y" * 5_000_000})
+    await log.next(PbxLost)
+    await log.next(PbxConnected)
+
+
+async def test_caller_whose_offer_is_lost_in_a_flood_is_left_to_extension_t(
+    ari: AriServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call_control, "EventQueue", lambda: EventQueue(maxsize=1))
+    control = connect(dead_man_s=0.3)
+    await control.start()
+    await ari.offer("1.1")
+    assert await asked(ari, "POST /channels/1.1/variable")
+    await ari.offer("1.2")
+    assert await asked(ari, "POST /channels/1.2/variable")
+    for _ in range(100):
+        await control.legs()
+    assert len(ari.asked("POST /channels/1.2/variable")) == 1, "the timer is renewed: the caller would ring for ever"
+    assert control.event_counts().dropped
 
 
 async def test_password_appears_nowhere_in_a_whole_life(
