@@ -13,11 +13,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ari_app.errors import AriRefused
+from ari_app.deletion import delete
+from ari_app.errors import AriRefused, not_about_the_leg
 from ari_app.media_legs import MediaLeg, MediaLegs, Spawn
 from ari_app.rest import AriRest
 from ari_app.rest import Bridge as SeenBridge
-from parley.call_control import AudioTarget, CallControlError, ConnectAudio, LegGone, LegId
+from parley.call_control import AudioTarget, CallControlError, ConnectAudio, LegGone, LegId, PbxRefused
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,8 @@ class LegBridges:
             media = await self._media_legs.create(leg_id, target, connect)
             try:
                 bridge = seat.bridge or await self._enter(leg_id, seat, await self._open_bridge(leg_id))
-                await _to_its_end(self._rest.add_channel(bridge.id, media.channel_id))
+                with not_about_the_leg("the media leg cannot be bridged"):
+                    await _to_its_end(self._rest.add_channel(bridge.id, media.channel_id))
             except BaseException:
                 self._spawn(self._media_legs.delete(media.channel_id))
                 if seat.media is None and seat.bridge is not None and seat.bridge.members == {leg_id}:
@@ -137,7 +139,8 @@ class LegBridges:
         bridge = _Bridge(self._id_prefix + secrets.token_hex(8))
         self._bridges[bridge.id] = bridge
         try:
-            await _to_its_end(self._rest.create_bridge(bridge.id, _NAME_PREFIX + leg_id))
+            with not_about_the_leg("no bridge can be made"):
+                await _to_its_end(self._rest.create_bridge(bridge.id, _NAME_PREFIX + leg_id))
         except BaseException:
             self._close_if_empty(bridge)
             raise
@@ -157,7 +160,8 @@ class LegBridges:
         bridge.members.add(leg_id)
         try:
             if seat.media is not None:
-                await _to_its_end(self._rest.add_channel(bridge.id, seat.media.channel_id))
+                with not_about_the_leg("the media leg cannot be bridged"):
+                    await _to_its_end(self._rest.add_channel(bridge.id, seat.media.channel_id))
         finally:
             # Not before the media leg is out of it: Asterisk 16 may list a bridge for ever that is deleted meanwhile.
             if left is not None:
@@ -182,11 +186,7 @@ class LegBridges:
             self._spawn(self._delete_bridge(bridge.id))
 
     async def _delete_bridge(self, bridge_id: str) -> None:
-        try:
-            await self._rest.delete_bridge(bridge_id)
-        except CallControlError as err:
-            if not isinstance(err, AriRefused) or not err.not_found:
-                logger.warning("bridge not deleted", extra={"bridge_id": bridge_id, "code": err.code})
+        await delete(lambda: self._rest.delete_bridge(bridge_id), bridge_id)
 
     @asynccontextmanager
     async def _seated(self, *leg_ids: LegId) -> AsyncIterator[tuple[_Seat, ...]]:
@@ -224,4 +224,6 @@ async def _to_its_end(request: Coroutine[Any, Any, None]) -> None:
 
 def _gone_or(err: AriRefused, leg_id: LegId) -> CallControlError:
     """Return LegGone if a bridge refused the channel because it is not (any longer) in our application."""
-    return LegGone(f"leg {leg_id} is gone") if err.status in {400, 422} else err
+    if err.status in {400, 422}:
+        return LegGone(f"leg {leg_id} is gone")
+    return PbxRefused(f"the bridge cannot be used ({err})")

@@ -420,7 +420,8 @@ class AriCallControl:
     def _about(self, leg_id: LegId) -> Iterator[Leg]:
         """Check that the leg is in the book, and turn Asterisk's ways of saying "gone" into LegGone.
 
-        The leg is claimed, unless it was not before and the command fails.
+        The leg is claimed, unless it was not before and the command fails. A leg that is said to be gone is given to
+        its timer: whoever asked takes no further care of it, and should it be there after all, extension T does.
         """
         self._require_started()
         leg = self._book.get(leg_id)
@@ -433,7 +434,12 @@ class AriCallControl:
         except BaseException as err:
             if not was_claimed:
                 self._book.release(leg_id)
-            if isinstance(err, AriRefused) and _means_gone(err, leg):
+            refused_as_gone = isinstance(err, AriRefused) and _means_gone(err, leg)
+            if (refused_as_gone or isinstance(err, LegGone)) and self._book.is_claimed(leg_id):
+                self._book.release(leg_id)
+                self._dead_man.give_up(leg_id)
+                self._spawn(self._dead_man.arm(leg_id))
+            if refused_as_gone:
                 raise LegGone(f"leg {leg_id} has just ended or left") from err
             raise
 

@@ -10,6 +10,9 @@ Everything else leaves this package as one of `parley.call_control.errors`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from parley.call_control import PbxRefused, PbxUnavailable
 
 _NOT_FOUND = 404
@@ -36,6 +39,15 @@ class AriRefused(PbxRefused):
     def leg_is_gone(self) -> bool:
         """Whether this says, of a request about a channel that was in Stasis, that it no longer is."""
         return self.status in _LEG_IS_GONE
+
+
+@contextmanager
+def not_about_the_leg(what: str) -> Iterator[None]:
+    """Raise PbxRefused for refusals of a bridge or a media leg: `leg_is_gone` of them says nothing about the party."""
+    try:
+        yield
+    except AriRefused as err:
+        raise PbxRefused(f"{what} ({err})") from err
 
 
 class AriNotLoaded(PbxUnavailable):

@@ -17,7 +17,7 @@ from ari_app.errors import AriRefused
 from ari_app.legs import LegBook
 from ari_app.media_legs import Spawn
 from ari_app.rest import AriRest
-from parley.call_control import HangupCause, LegId, PbxUnavailable
+from parley.call_control import CallControlError, HangupCause, LegId, PbxUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class HandOver:
         with self._leaving(leg_id):
             await self._set_variables(leg_id, variables)
             self._book.release(leg_id)
-            await self._insist(partial(self._dead_man.disarm, leg_id, behind_stasis=not place))
+            await self._stop_timer(leg_id, behind_stasis=not place)
             await self._insist(partial(self._rest.continue_in_dialplan, leg_id, **place))
 
     async def redirect(self, leg_id: LegId, endpoint: str) -> None:
@@ -72,6 +72,16 @@ class HandOver:
                 logger.warning("variables not set before a hang-up", extra={"leg_id": leg_id, "status": err.status})
             self._book.note_hangup(leg_id, cause)
             await self._insist(partial(self._rest.hangup, leg_id, cause, cause_as_number))
+
+    async def _stop_timer(self, leg_id: LegId, *, behind_stasis: bool) -> None:
+        """Stop the leg's timer; one that cannot be stopped, or never could be started, does not keep the leg here.
+
+        Whether the leg is gone, the request that sends it on will tell.
+        """
+        try:
+            await self._insist(partial(self._dead_man.disarm, leg_id, behind_stasis=behind_stasis))
+        except CallControlError as err:
+            logger.warning("dead-man timer not stopped before a hand-over", extra={"leg_id": leg_id, "code": err.code})
 
     @contextmanager
     def _leaving(self, leg_id: LegId) -> Iterator[None]:

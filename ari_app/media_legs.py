@@ -12,7 +12,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from ari_app.errors import AriRefused
+from ari_app.deletion import delete
+from ari_app.errors import AriRefused, not_about_the_leg
 from ari_app.events import AriEvent, Channel, ChannelDestroyed, StasisStart
 from ari_app.external_media import connection_of, peer_of, refusal_of
 from ari_app.rest import AriRest
@@ -20,7 +21,6 @@ from parley.call_control import (
     AudioCodec,
     AudioPeer,
     AudioTarget,
-    CallControlError,
     ConnectAudio,
     LegId,
     PbxRefused,
@@ -128,11 +128,7 @@ class MediaLegs:
     async def delete(self, channel_id: str) -> None:
         """End a media leg. One that is gone already is no error; neither is a PBX that is not there."""
         self._known.pop(channel_id, None)
-        try:
-            await self._rest.hangup(channel_id)
-        except CallControlError as err:
-            if not isinstance(err, AriRefused) or not err.not_found:
-                logger.warning("media leg not deleted", extra={"channel_id": channel_id, "code": err.code})
+        await delete(lambda: self._rest.hangup(channel_id), channel_id)
 
     async def party_of(self, channel_id: str) -> LegId:
         """Return the party that a media leg was made for; empty when that cannot be told any more."""
@@ -172,7 +168,8 @@ class MediaLegs:
         async def variable(name: str) -> str:
             return channel.variables.get(name) or await self._rest.get_variable(channel.id, name)
 
-        return await peer_of(target, variable, self._rest.media_url)
+        with not_about_the_leg("the media leg was refused"):
+            return await peer_of(target, variable, self._rest.media_url)
 
     def _settle(self, channel_id: str, failure: PbxRefused | None) -> None:
         started = self._starting[channel_id]

@@ -106,6 +106,8 @@ class CallRunner:
         """Its record is begun."""
         self._leg_is_ours = True
         self._leg_gone = asyncio.Event()
+        self._hung_up_first = False
+        """The caller was gone when he was to be sent on."""
         self._answered = False
         self._recordings = list(resumed.recordings) if resumed else []
         """Where the recordings are; empty while there are none."""
@@ -225,8 +227,7 @@ class CallRunner:
                 raise
             logger.warning("the greeting is not ready in time; answering without it")
         except (CallControlError, AudioForkError) as err:
-            logger.error("call cannot be taken up", extra={"code": err.code, "problem": str(err)})
-            return await self._give_up()
+            return await self._give_up("call cannot be taken up", err)
         try:
             if leg.state is not LegState.ANSWERED:
                 await control.answer(leg.id)
@@ -234,17 +235,22 @@ class CallRunner:
             self.leg_gone(HangupCause.NORMAL_CLEARING)
             return EndReason.CALLER_HUNG_UP
         except CallControlError as err:
-            logger.error("call cannot be answered", extra={"code": err.code, "problem": str(err)})
-            return await self._give_up()
+            return await self._give_up("call cannot be answered", err)
         if self._leg_is_ours:
             self._answered = True
             self._session.answered()
         return None
 
-    async def _give_up(self) -> EndReason:
-        """End the session before it began, and give the caller back to the dialplan."""
+    async def _give_up(self, what: str, err: CallControlError | AudioForkError) -> EndReason:
+        """End the session before it began, and give the caller back to the dialplan.
+
+        A caller who hangs up at this moment makes Asterisk fail in several ways: whether he is gone shows only now.
+        """
         self._session.drain()
         await self._to_fallback_queue()
+        if self._hung_up_first:
+            return EndReason.CALLER_HUNG_UP
+        logger.error(what, extra={"code": err.code, "problem": str(err)})
         return EndReason.FAILED
 
     async def _hand_over(self, end: SessionEnd) -> str:
@@ -295,6 +301,7 @@ class CallRunner:
         try:
             await self._services.control.continue_in_dialplan(self._leg.id, variables)
         except LegGone:
+            self._hung_up_first = True
             logger.info("the caller hung up before the hand-over")
         except CallControlError as err:
             logger.error(

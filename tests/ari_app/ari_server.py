@@ -101,7 +101,10 @@ class AriServer:
         if path == "/events":
             return await self._events(request)
         body = await request.json() if request.can_read_body else {}
-        asked = Request(request.method, path, request.raw_path, body)
+        return await self.respond(request, Request(request.method, path, request.raw_path, body))
+
+    async def respond(self, request: web.Request, asked: Request) -> web.StreamResponse:
+        """Answer a request that was let in."""
         self.requests.append(asked)
         for pattern, go_on in self._stalls:
             if pattern.fullmatch(str(asked)):
@@ -178,12 +181,19 @@ def channel(channel_id: str, state: str = "Ring", app_data: str = "parley") -> d
 async def ari_server() -> AsyncIterator[AriServer]:
     """Serve ARI on loopback."""
     ari = AriServer()
+    async with serve(ari):
+        yield ari
+
+
+@asynccontextmanager
+async def serve(ari: AriServer) -> AsyncIterator[None]:
+    """Listen on loopback while the block runs."""
     application = web.Application()
     application.router.add_route("*", "/ari/{path:.*}", ari.handle)
     async with TestServer(application) as server:
         ari.url = str(server.make_url("/ari"))
         try:
-            yield ari
+            yield
         finally:
             for socket in ari.sockets:
                 await socket.close()

@@ -184,7 +184,10 @@ class PhoneCall:
             self.reject(603)
         else:
             self._transmit(self.dialog.request("CANCEL", branch=self._invite_branch))
-            await first_of(self._ended, timeout_s=2.0)
+            await first_of(self._ended, self._answered, timeout_s=2.0)
+            if self.is_answered and not self.is_ended:
+                # The CANCEL has crossed the answer.
+                self._transmit(self.dialog.request("BYE"))
             self._finish("cancelled here")
 
     # -- called by SipPhone ----------------------------------------------------------------------------
