@@ -93,6 +93,20 @@ class ChannelDtmfReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelHold:
+    """The party has put us on hold (SIP: a re-INVITE with `sendonly` or `inactive`)."""
+
+    channel_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelUnhold:
+    """The party is back, or Asterisk takes the hold for ended (before a transfer, even without a hold)."""
+
+    channel_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ApplicationReplaced:
     """Another client has connected with our application's name; we get no further events."""
 
@@ -106,6 +120,8 @@ AriEvent = (
     | ChannelHangupRequest
     | ChannelDestroyed
     | ChannelDtmfReceived
+    | ChannelHold
+    | ChannelUnhold
     | ApplicationReplaced
 )
 
@@ -185,6 +201,14 @@ def _dtmf(message: Mapping[str, Any]) -> ChannelDtmfReceived:
     return ChannelDtmfReceived(str(message["channel"]["id"]), str(message["digit"]), int(message["duration_ms"]))
 
 
+def _hold(message: Mapping[str, Any]) -> ChannelHold:
+    return ChannelHold(str(message["channel"]["id"]))
+
+
+def _unhold(message: Mapping[str, Any]) -> ChannelUnhold:
+    return ChannelUnhold(str(message["channel"]["id"]))
+
+
 def _replaced(message: Mapping[str, Any]) -> ApplicationReplaced:
     return ApplicationReplaced(str(message.get("application", "")))
 
@@ -200,5 +224,7 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], AriEvent]] = {
     "ChannelHangupRequest": _hangup_request,
     "ChannelDestroyed": _destroyed,
     "ChannelDtmfReceived": _dtmf,
+    "ChannelHold": _hold,
+    "ChannelUnhold": _unhold,
     "ApplicationReplaced": _replaced,
 }

@@ -15,7 +15,9 @@ from ari_app.events import (
     ChannelDestroyed,
     ChannelDtmfReceived,
     ChannelHangupRequest,
+    ChannelHold,
     ChannelStateChange,
+    ChannelUnhold,
     StasisEnd,
     StasisStart,
 )
@@ -28,9 +30,11 @@ from parley.call_control import (
     Leg,
     LegAnswered,
     LegEnded,
+    LegHeld,
     LegId,
     LegLeft,
     LegOffered,
+    LegRetrieved,
     LegRinging,
     LegState,
 )
@@ -63,6 +67,7 @@ class _Entry:
     timed: bool = True
     """The leg may carry our dead-man timer. Not so a new one until we have first asked for it."""
     rang: bool = False
+    held: bool = False
     our_cause: HangupCause | None = None
     """What `hangup` was asked for."""
     end_cause: HangupCause | None = None
@@ -155,6 +160,10 @@ class LegBook:
                 events = self._destroyed(event)
             case ChannelDtmfReceived(channel_id, digit, duration_ms) if channel_id in self._entries:
                 events = [DigitReceived(LegId(channel_id), digit, duration_ms)]
+            case ChannelHold(channel_id) if channel_id in self._entries:
+                events = self._held(LegId(channel_id), True)
+            case ChannelUnhold(channel_id) if channel_id in self._entries:
+                events = self._held(LegId(channel_id), False)
             case _:
                 pass
         return events
@@ -181,6 +190,10 @@ class LegBook:
                 self._entries[leg_id] = _Entry(leg, in_stasis=True, claimed=False, told=False)
             elif channel.state == "Up" and channel.app_name == "Stasis" and entry.leg.state is not LegState.ANSWERED:
                 events += self._answered(entry)
+            elif entry.held:
+                # Nothing tells whether the party is back: talking to somebody who is not there does less harm than
+                # silence to somebody who is.
+                events += self._held(leg_id, False)
         return events
 
     def _started(self, channel: Channel, arguments: tuple[str, ...]) -> list[CallEvent]:
@@ -211,6 +224,14 @@ class LegBook:
             entry.in_stasis = entry.claimed = True
         entry.leg = replace(entry.leg, state=LegState.ANSWERED)
         return [LegAnswered(entry.leg)]
+
+    def _held(self, leg_id: LegId, held: bool) -> list[CallEvent]:
+        """Tell a hold and its end once; Asterisk may repeat either."""
+        entry = self._entries[leg_id]
+        if not entry.in_stasis or entry.held is held:
+            return []
+        entry.held = held
+        return [LegHeld(leg_id) if held else LegRetrieved(leg_id)]
 
     def _announce_end(self, event: ChannelHangupRequest) -> None:
         entry = self._entries.get(LegId(event.channel_id))

@@ -39,7 +39,7 @@ from parley.conversation.flow.step import GoOn, HangUp, Line, Transfer
 from parley.conversation.ports import CallLog, Clock, Recognizer, Synthesizer
 from parley.conversation.record import CallStart, EndReason
 from parley.conversation.session import CallSession, SessionEnd
-from parley.conversation.settings import Engines
+from parley.conversation.settings import DialogueSettings, Engines
 
 logger = logging.getLogger(__name__)
 
@@ -100,6 +100,7 @@ class CallRunner:
             *(self._start, self._script, self._engines()),
             log=services.log,
             clock=services.clock,
+            settings=DialogueSettings(max_hold_ms=round(services.settings.limits.max_hold_s * 1000)),
             resumption=resumed.resumption(services.clock.time()) if resumed else None,
         )
         self._resumed = resumed is not None
@@ -122,6 +123,14 @@ class CallRunner:
     def press(self, digit: str) -> None:
         """The caller pressed a key."""
         self._session.press(digit)
+
+    def leg_held(self) -> None:
+        """The caller has put us on hold."""
+        self._session.caller_holds()
+
+    def leg_retrieved(self) -> None:
+        """The caller is back from hold."""
+        self._session.caller_retrieves()
 
     def leg_gone(self, cause: HangupCause) -> None:
         """The leg has ended."""

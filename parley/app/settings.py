@@ -226,6 +226,8 @@ class LimitSettings(Section):
     """More callers than this go straight on in the dialplan with PARLEY_STATUS=BUSY."""
     drain_s: float = Field(default=30.0, ge=0)
     """After SIGTERM, how long calls may go on before they are handed to their fallback queue."""
+    max_hold_s: float = Field(default=300.0, gt=0)
+    """How long a caller may have the agent on hold before the call goes to the fallback queue."""
     retire_s: float = Field(default=3600.0, ge=0)
     """After SIGUSR1 (an upgrade), how long calls may go on before the same happens as after SIGTERM."""
 

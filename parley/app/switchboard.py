@@ -25,9 +25,11 @@ from parley.call_control import (
     Direction,
     Leg,
     LegEnded,
+    LegHeld,
     LegId,
     LegLeft,
     LegOffered,
+    LegRetrieved,
     PbxConnected,
     PbxLost,
     QueueEvent,
@@ -136,6 +138,10 @@ class Switchboard:
                 self._offered(leg, tasks)
             case DigitReceived(leg_id=leg_id, digit=digit) if leg_id in self._calls:
                 self._calls[leg_id].press(digit)
+            case LegHeld(leg_id=leg_id) if leg_id in self._calls:
+                self._calls[leg_id].leg_held()
+            case LegRetrieved(leg_id=leg_id) if leg_id in self._calls:
+                self._calls[leg_id].leg_retrieved()
             case LegEnded(leg_id=leg_id, cause=cause) if leg_id in self._calls:
                 self._calls[leg_id].leg_gone(cause)
             case LegLeft(leg_id=leg_id) if leg_id in self._calls:

@@ -57,6 +57,20 @@ class DigitReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class LegHeld:
+    """The party has put us on hold: it does not hear us, and what comes from there (music, say) is not meant for us."""
+
+    leg_id: LegId
+
+
+@dataclass(frozen=True, slots=True)
+class LegRetrieved:
+    """The party is back: the end of LegHeld, unless the leg has ended or left."""
+
+    leg_id: LegId
+
+
+@dataclass(frozen=True, slots=True)
 class PbxConnected:
     """The connection to the PBX stands (again). Reconcile with `CallControl.legs()` after the second one."""
 
@@ -146,6 +160,8 @@ CallEvent = (
     | LegEnded
     | LegLeft
     | DigitReceived
+    | LegHeld
+    | LegRetrieved
     | PbxConnected
     | PbxLost
     | ControlTaken

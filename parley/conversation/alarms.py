@@ -22,6 +22,8 @@ class Alarm(Enum):
     """The recogniser's deadline."""
     SPEECH = auto()
     """The synthesiser's deadline."""
+    HOLD = auto()
+    """The caller has had us on hold for too long."""
     TAIL = auto()
     """The last word has reached the caller's ear."""
 

@@ -62,6 +62,13 @@ class CallerInput:
         self._voice_counts = False
         self._alarms.cancel(Alarm.ENDPOINT, Alarm.FINAL)
 
+    def pause(self) -> None:
+        """Forget an answer that goes on; one that is over, and waits for its transcript or to be used, is kept."""
+        self._alarms.cancel(Alarm.KEYS)
+        self.keys = None
+        if self.turn is not None and self.turn.decided_at is None:
+            self.drop_turn()
+
     @property
     def active(self) -> bool:
         """Whether the caller has begun an answer."""

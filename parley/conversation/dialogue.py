@@ -22,10 +22,12 @@ from parley.conversation.happenings import (
     ControlLost,
     DrainAsked,
     Happening,
+    Held,
     HungUp,
     Inbox,
     Recognised,
     RecognitionFailed,
+    Retrieved,
     SpeechFailed,
     TakenAway,
 )
@@ -105,6 +107,10 @@ class Dialogue:
         self._interruption: Interruption | None = None
         """The agent was interrupted, and the interruption has not been answered yet."""
         self._may_resume = True
+        self._on_hold = False
+        self._cut_by_hold = False
+        self._here_since = 0
+        """Position from which on what is heard comes from the caller, not from a hold."""
         self._engine_failures = 0
         self._end: DialogueEnd | None = None
 
@@ -118,7 +124,7 @@ class Dialogue:
         self._perform(self._script.start(), begun)
         while self._end is None:
             self._take(await self._inbox.next())
-            if self.talking.is_set() and self._end is None:
+            if self.talking.is_set() and not self._on_hold and self._end is None:
                 self._settle()
         if (finished := self._end_turn()) is not None:
             self._journal.turn_ended(finished)
@@ -139,10 +145,9 @@ class Dialogue:
 
     def _take(self, happening: Happening) -> None:
         match happening:
-            case SpeechStarted() | DigitHeard() if self._before_greeting:
-                logger.debug("caller was earlier than the greeting")
             case SpeechStarted() | SpeechStopped() | BlockHeard() | DigitHeard() | Recognised():
-                self._caller.take(happening)
+                if self._is_meant_for_us(happening):
+                    self._caller.take(happening)
             case RecognitionFailed(utterance, error):
                 self._recognition_failed(utterance, error)
             case AlarmReached():
@@ -155,13 +160,34 @@ class Dialogue:
                 self.voice.mark_reached(mark, position)
             case SpeechFailed(error, recovered):
                 self._speech_failed(error, recovered)
-            case Answered():
-                self._answered()
             case HungUp() | TakenAway() | ControlLost() | DrainAsked() | PeerGone():
                 self.voice.stop()
                 self._end = early_end(happening)
                 if isinstance(happening, PeerGone):
                     self._note("audio_lost", reason=happening.reason)
+            case _:
+                self._take_call(happening)
+
+    def _take_call(self, happening: Happening) -> None:
+        """Take what the call runner tells and what does not end the call."""
+        match happening:
+            case Answered():
+                self._answered()
+            case Held():
+                self._held()
+            case Retrieved():
+                self._retrieved()
+
+    def _is_meant_for_us(self, happening: SpeechStarted | SpeechStopped | BlockHeard | DigitHeard | Recognised) -> bool:
+        """Tell the caller's answers from a "hello?" or a key before the greeting, and from the music of a hold."""
+        match happening:
+            case Recognised():
+                return True
+            case SpeechStarted() | DigitHeard() if self._before_greeting:
+                return False
+            case SpeechStarted(position) if position < self._here_since:
+                return False
+        return not self._on_hold
 
     def _ring(self, alarm: Alarm) -> None:
         match alarm:
@@ -179,6 +205,8 @@ class Dialogue:
                 self.voice.late()
             case Alarm.TAIL:
                 self._hand_on()
+            case Alarm.HOLD:
+                self._end = DialogueEnd(EndReason.LEFT_ON_HOLD)
 
     def _settle(self) -> None:
         """Act on the state that the last happening has left: first interrupt, then answer, then wait."""
@@ -303,6 +331,42 @@ class Dialogue:
             self._alarms.cancel(Alarm.NO_INPUT)
         elif not self._alarms.is_set(Alarm.NO_INPUT):
             self._alarms.set(Alarm.NO_INPUT, self._said_at + self._samples(listen.no_input_ms))
+
+    # --- the caller puts us on hold -----------------------------------------------------------------------
+
+    def _held(self) -> None:
+        """Fall silent and wait, for so long at most: nobody hears us, and what we hear is not meant for us."""
+        if self._on_hold or not self.talking.is_set():
+            return
+        self._on_hold = True
+        self._cut_by_hold = self.voice.speaking
+        self._note("held")
+        self.voice.stop()
+        self._caller.pause()
+        self._alarms.cancel(Alarm.NO_INPUT, Alarm.FILLER, Alarm.TAIL)
+        self._alarms.set(Alarm.HOLD, self._audio.position + self._samples(self._settings.max_hold_ms))
+
+    def _retrieved(self) -> None:
+        """Go on: with the sentence that was cut, with an answer that was given before, or with the question again."""
+        if not self._on_hold:
+            return
+        self._on_hold = False
+        self._here_since = self._audio.position
+        self._note("retrieved")
+        self._alarms.cancel(Alarm.HOLD)
+        if self._cut_by_hold:
+            self._saying = True
+            self.voice.resume()
+        elif not isinstance(self._then, Listen):
+            self._said()
+        elif self._caller.turn is not None:
+            self._bridge_wait(None)
+        else:
+            self._repeat()
+
+    def _repeat(self) -> None:
+        """Ask again what the caller was not there to answer."""
+        self._perform(self._script.repeat(), silent_turn(self._node, self._audio.position, self._audio.rate_hz))
 
     # --- what goes wrong, and the end ---------------------------------------------------------------------
 

@@ -70,6 +70,16 @@ class HungUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """The caller has put us on hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """The caller is back from hold."""
+
+
+@dataclass(frozen=True, slots=True)
 class TakenAway:
     """The PBX has moved the caller elsewhere."""
 
@@ -85,7 +95,7 @@ class DrainAsked:
 
 
 EngineHappening = Recognised | RecognitionFailed | SpeechQueued | SpeechFailed
-CallHappening = Answered | HungUp | TakenAway | ControlLost | DrainAsked
+CallHappening = Answered | Held | Retrieved | HungUp | TakenAway | ControlLost | DrainAsked
 Happening = AudioEvent | BlockHeard | EngineHappening | CallHappening
 
 

@@ -298,6 +298,10 @@ class Script(Protocol):
         """Ask again, by speech or keys: what the caller said was not recognised this once, and no fault of his."""
         ...
 
+    def repeat(self) -> Step:
+        """Ask the open question again: the caller was not there to answer it."""
+        ...
+
     def offer_keys(self) -> Step:
         """Ask again, by keys, now and from now on: speech cannot be recognised any more."""
         ...

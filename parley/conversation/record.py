@@ -20,6 +20,8 @@ class EndReason(StrEnum):
     CALLER_HUNG_UP = "caller_hung_up"
     TAKEN_AWAY = "taken_away"
     """The PBX moved the caller elsewhere in the middle of the conversation: an operator's redirect, a timer."""
+    LEFT_ON_HOLD = "left_on_hold"
+    """The caller put the agent on hold and did not come back in time."""
     NOT_UNDERSTOOD = "not_understood"
     """Retries used up; the flow's fallback was taken."""
     ENGINE_FAILED = "engine_failed"

@@ -25,7 +25,7 @@ from parley.conversation.dialogue import Dialogue
 from parley.conversation.ending import DialogueEnd
 from parley.conversation.errors import IllegalTransition
 from parley.conversation.flow.step import FlowResult, GoOn, HangUp, Transfer
-from parley.conversation.happenings import Answered, ControlLost, DrainAsked, HungUp, Inbox, TakenAway
+from parley.conversation.happenings import Answered, ControlLost, DrainAsked, Held, HungUp, Inbox, Retrieved, TakenAway
 from parley.conversation.history import Exchange
 from parley.conversation.journal import Journal
 from parley.conversation.ports import CallAudio, CallLog, Clock, DigitHeard, PeerGone, Script
@@ -149,6 +149,14 @@ class CallSession:
     def caller_hung_up(self, cause: HangupCause) -> None:
         """The caller's leg has ended."""
         self._inbox.post(HungUp(cause))
+
+    def caller_holds(self) -> None:
+        """The caller has put us on hold: the conversation waits."""
+        self._inbox.post(Held())
+
+    def caller_retrieves(self) -> None:
+        """The caller is back: the conversation goes on."""
+        self._inbox.post(Retrieved())
 
     def caller_taken_away(self) -> None:
         """The PBX has moved the caller's leg elsewhere: it is not in our hands any more."""

@@ -65,6 +65,8 @@ class DialogueSettings:
     may pass the agent asks again; after a second the keys are announced with every question."""
     tail_ms: int = 240
     """After the last word was handed to the PBX, before the call is transferred or ended: it is still on its way."""
+    max_hold_ms: int = 300_000
+    """How long the caller may have the agent on hold before the call goes to the fallback queue."""
     record_wait_ms: int = 500
     """After the conversation, before the call is transferred or ended: for the record to be committed."""
     record_deadline_ms: int = 10_000

@@ -161,6 +161,20 @@ async def test_caller_who_hangs_up_while_talking_is_recorded_as_such(tmp_path: P
     assert node.log.end.hangup_cause == HangupCause.NORMAL_CLEARING
 
 
+async def test_caller_who_leaves_the_agent_on_hold_for_too_long_goes_to_the_fallback_queue(tmp_path: Path) -> None:
+    async with running_node(tmp_path, QUESTION, "[limits]\nmax_hold_s = 0.2\n") as node:
+        leg = node.control.caller_arrives("agent=reception")
+        await node.until_answered(leg.id)
+        node.control.party_holds(leg.id)
+        node.control.party_retrieves(leg.id)
+        node.control.party_holds(leg.id)
+        record = await node.until_gone(leg.id)
+    assert (record.variables_set["PARLEY_STATUS"], record.variables_set["PARLEY_TRANSFER_TO"]) == ("FAILED", "support")
+    assert node.log.end is not None
+    assert node.log.end.reason is EndReason.LEFT_ON_HOLD
+    assert [note.kind for note in node.log.notes] == ["held", "retrieved", "held"]
+
+
 async def test_caller_whom_the_pbx_takes_elsewhere_ends_the_call_at_once_and_for_its_own_reason(tmp_path: Path) -> None:
     async with running_node(tmp_path, QUESTION) as node:
         leg = node.control.caller_arrives("agent=reception")

@@ -2,7 +2,16 @@ from collections.abc import Iterable
 
 import pytest
 
-from ari_app.events import AriEvent, Channel, ChannelDestroyed, ChannelHangupRequest, StasisEnd, StasisStart
+from ari_app.events import (
+    AriEvent,
+    Channel,
+    ChannelDestroyed,
+    ChannelHangupRequest,
+    ChannelHold,
+    ChannelUnhold,
+    StasisEnd,
+    StasisStart,
+)
 from ari_app.legs import LegBook
 from parley.call_control import (
     CallEvent,
@@ -13,9 +22,11 @@ from parley.call_control import (
     Leg,
     LegAnswered,
     LegEnded,
+    LegHeld,
     LegId,
     LegLeft,
     LegOffered,
+    LegRetrieved,
     LegRinging,
     LegState,
 )
@@ -89,6 +100,30 @@ def test_inbound_end_has_the_cause_that_the_other_side_gave(name: str, cause: Ha
     assert isinstance(events[-1], LegEnded)
     assert events[-1].cause is cause
     assert kinds(events).count("LegEnded") == 1
+
+
+def test_holds_are_told_once_each_and_the_end_ends_the_last() -> None:
+    events = told(LegBook(), captured_events("inbound_held"))
+    assert kinds(events) == [
+        *("LegOffered", "LegAnswered"),
+        *("LegHeld", "LegRetrieved", "LegHeld", "LegRetrieved", "LegHeld"),
+        "LegEnded",
+    ]
+
+
+def test_end_of_a_hold_that_never_was_is_not_told() -> None:
+    book = LegBook()
+    told(book, [StasisStart(Channel("1.1"), ())])
+    assert told(book, [ChannelUnhold("1.1"), ChannelHold("1.1"), ChannelHold("1.1")]) == [LegHeld(LegId("1.1"))]
+    assert told(book, [ChannelHold("9.9"), ChannelUnhold("9.9")]) == []
+
+
+def test_hold_counts_as_ended_after_a_time_without_events() -> None:
+    book = LegBook()
+    channel = Channel("1.1", state="Up", app_name="Stasis")
+    told(book, [StasisStart(channel, ()), ChannelHold("1.1")])
+    assert book.reconcile([channel], {"1.1"}, [LegId("1.1")]) == [LegRetrieved(LegId("1.1"))]
+    assert book.reconcile([channel], {"1.1"}, [LegId("1.1")]) == []
 
 
 def test_hangup_by_us_ends_with_the_cause_that_we_gave() -> None:

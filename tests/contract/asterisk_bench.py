@@ -79,6 +79,12 @@ class PhoneParty:
     async def hang_up(self) -> None:
         await self.call.hangup()
 
+    async def hold(self) -> None:
+        await self.call.hold()
+
+    async def retrieve(self) -> None:
+        await self.call.resume()
+
     async def ring(self) -> None:
         self.call.ring()
 

@@ -32,6 +32,12 @@ class Party(Protocol):
     async def hang_up(self) -> None:
         """Hang up, or give up before the answer."""
 
+    async def hold(self) -> None:
+        """Put us on hold."""
+
+    async def retrieve(self) -> None:
+        """Come back from hold."""
+
     async def ring(self) -> None:
         """Let the phone ring (a called party)."""
 
@@ -152,6 +158,12 @@ class FakeParty:
 
     async def hang_up(self) -> None:
         self._pbx.caller_hangs_up(self._leg_id)
+
+    async def hold(self) -> None:
+        self._pbx.party_holds(self._leg_id)
+
+    async def retrieve(self) -> None:
+        self._pbx.party_retrieves(self._leg_id)
 
     async def ring(self) -> None:
         self._pbx.callee_rings(self._leg_id)

@@ -29,9 +29,11 @@ from parley.call_control import (
     LegAnswered,
     LegEnded,
     LegGone,
+    LegHeld,
     LegId,
     LegLeft,
     LegOffered,
+    LegRetrieved,
     LegRinging,
     LegState,
     OriginateRequest,
@@ -180,6 +182,20 @@ class CallControlContract:
         await party.hang_up()
         await log.next(LegEnded)
         assert len(log.about(leg.id, [DigitReceived])) == 4
+
+    async def test_hold_and_return_of_the_party_are_told_once_each(self, bench: Bench, log: EventLog) -> None:
+        party, leg = await answered(bench, log)
+        await party.hold()
+        await party.hold()
+        assert (await log.next(LegHeld)).leg_id == leg.id
+        await party.retrieve()
+        assert (await log.next(LegRetrieved)).leg_id == leg.id
+        await party.hold()
+        await log.next(LegHeld)
+        await party.hang_up()
+        await log.next(LegEnded)
+        told = log.about(leg.id, [LegHeld, LegRetrieved])
+        assert [type(event) for event in told] == [LegHeld, LegRetrieved, LegHeld]
 
     async def test_keys_that_we_send_reach_the_party(self, bench: Bench, log: EventLog) -> None:
         party, leg = await answered(bench, log)

@@ -138,6 +138,16 @@ class PhoneCall:
         await self.audio.advance_until(lambda: self.over, limit_ms)
         return self.running.result()
 
+    async def holds(self) -> None:
+        """Let the caller put us on hold."""
+        self.session.caller_holds()
+        await settle()
+
+    async def retrieves(self) -> None:
+        """Let the caller come back from hold."""
+        self.session.caller_retrieves()
+        await settle()
+
     async def hang_up(self) -> SessionEnd:
         """Let the caller hang up."""
         self.session.caller_hung_up(HangupCause.NORMAL_CLEARING)

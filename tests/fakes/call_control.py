@@ -27,9 +27,11 @@ from parley.call_control import (
     LegAnswered,
     LegEnded,
     LegGone,
+    LegHeld,
     LegId,
     LegLeft,
     LegOffered,
+    LegRetrieved,
     LegRinging,
     LegState,
     OriginateRequest,
@@ -64,6 +66,9 @@ class LegRecord:
     audio_history: list[AudioTarget] = field(default_factory=list)
     digits_sent: str = ""
     on_hold: bool = False
+    """We play music to the party."""
+    held_by_party: bool = False
+    """The party has put us on hold."""
     joined_with: set[LegId] = field(default_factory=set)
     variables_set: dict[str, str] = field(default_factory=dict)
     continued: bool = False
@@ -149,6 +154,20 @@ class FakeCallControl:
         self._present(leg_id)
         for digit in checked_digits(digits):
             self._tell(DigitReceived(leg_id, digit, duration_ms))
+
+    def party_holds(self, leg_id: LegId) -> None:
+        """Let the party put us on hold; telling it twice is telling it once."""
+        record = self._present(leg_id)
+        if not record.held_by_party:
+            record.held_by_party = True
+            self._tell(LegHeld(leg_id))
+
+    def party_retrieves(self, leg_id: LegId) -> None:
+        """Let the party come back from hold."""
+        record = self._present(leg_id)
+        if record.held_by_party:
+            record.held_by_party = False
+            self._tell(LegRetrieved(leg_id))
 
     def dialplan_takes(self, leg_id: LegId) -> None:
         """Let the PBX take the leg away from us (its own timer, an operator's redirect)."""

@@ -15,7 +15,7 @@ class FakeScript(Script):
         self._steps = list(steps)
         self._result = result or FlowResult(outcome="booked", intent="appointment", slots={"day": "tuesday"})
         self.told: list[Heard | str] = []
-        """What the caller did: Heard, keys, `silence`, `ask_again` or `offer_keys`."""
+        """What the caller did: Heard, keys, `silence`, `ask_again`, `repeat` or `offer_keys`."""
         self.kept: RunState | None = None
 
     @property
@@ -50,6 +50,11 @@ class FakeScript(Script):
     def ask_again(self) -> Step:
         """Take note that speech was not recognised this once."""
         self.told.append("ask_again")
+        return self._next()
+
+    def repeat(self) -> Step:
+        """Take note that the question is to be asked again."""
+        self.told.append("repeat")
         return self._next()
 
     def offer_keys(self) -> Step:

@@ -194,6 +194,13 @@ class FlowRun:
         """
         return self._pose(self._open_question(), self._memory.saying("no_match_1"), with_keys=True)
 
+    def repeat(self) -> Step:
+        """Ask the open question again; counts as no failure. Raises FlowEnded.
+
+        For a caller who is back from hold, or who has taken another's place.
+        """
+        return self._pose(self._open_question(), [])
+
     def offer_keys(self) -> Step:
         """Ask again, by keys, and announce the keys of every question from now on. Raises FlowEnded.
 

@@ -44,6 +44,7 @@ def test_input_after_the_end_is_refused() -> None:
         walk.silence,
         walk.run.start,
         walk.run.ask_again,
+        walk.run.repeat,
         walk.run.offer_keys,
     ):
         with pytest.raises(FlowEnded):
@@ -327,6 +328,14 @@ def test_speech_that_failed_once_leaves_the_rest_of_the_call_as_it_was() -> None
     for _ in range(3):
         walk.step = walk.run.ask_again()
     assert walk.hear("yes") == "See you on tomorrow."
+
+
+def test_question_can_be_repeated_without_an_apology_and_without_end() -> None:
+    walk = Walk(small_flow("slots: {day: {confirm: always}}"))
+    for _ in range(10):
+        walk.step = walk.run.repeat()
+        assert walk.said == "Which day?"
+    assert "tomorrow" in walk.hear("tomorrow")
 
 
 def test_keys_alone_carry_the_call_when_speech_is_gone() -> None:
