@@ -101,7 +101,7 @@ class Node:
         self._ari = AriCallControl(asterisk.url, asterisk.username, password, asterisk.application, ami=ami, tls=tls)
         self._control, arrivals = await self._ways_in(stack, tasks, ami, lines)
         stack.push_async_callback(self._control.aclose)
-        self._metrics.watch_pbx_events(self._control.event_counts)
+        self._metrics.watch_pbx_events(self._ari.event_counts)
         connected = await self._connect_at_once()
         found = await self._claim(interrupted, stack) if connected else []
         self._worker = await stack.enter_async_context(open_worker(settings, tasks, self._metrics))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ari_app import AriCallControl
 from ari_app.backoff import Backoff
+from parley.app.audio_lines import RtpLines
 from parley.app.call_runner import Services
 from parley.app.clock import SystemClock
 from parley.app.metrics import Metrics
@@ -102,6 +103,7 @@ async def switchboard_on(
         Services(
             settings=settings,
             control=control,
+            lines=RtpLines(settings.media),
             recognizer=FakeRecognizer(),
             synthesizer=synthesizer,
             flows={"reception": load_flow(folder / "flow.yaml")},
