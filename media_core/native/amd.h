@@ -28,18 +28,18 @@ typedef struct {
     int32_t first_utterance_ms; /* the same, to the first pause of 400 ms or more */
     int32_t current_run_ms;     /* of the word or pause that goes on now */
     bool in_word;               /* which of them it is */
-    float mean_level_dbfs;      /* of active blocks; PM_SILENCE_DBFS while there are none */
+    float mean_level_dbfs;      /* of the newest block at each call, where active; PM_SILENCE_DBFS while none was */
 } pm_amd_seen;
 
 typedef struct {
     pm_amd_seen seen;
     int64_t blocks;         /* of the voice detector, taken so far */
     int32_t run_ms;         /* of blocks unlike the state that it is in */
-    int32_t utterance_open; /* the first utterance still goes on */
-    double level_sum;       /* of active blocks, as mean squares */
+    double level_sum;       /* of active blocks, in dBFS */
     int64_t level_blocks;
     int32_t last_word_end_ms;
     int32_t first_word_ms;
+    bool utterance_open;    /* the first utterance still goes on */
 } pm_amd;
 
 void pm_amd_init(pm_amd *amd, const pm_vad *vad);

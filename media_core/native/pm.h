@@ -29,6 +29,7 @@
  * Builds with sanitizers define PM_NO_CLONES: their checks cannot run that early. */
 #if defined(__x86_64__) && defined(__gnu_linux__) && !defined(PM_NO_CLONES)
 #define PM_CLONES __attribute__((target_clones("avx2", "default")))
+#define PM_AVX2 __attribute__((target("avx2")))
 #else
 #define PM_CLONES
 #endif
