@@ -8,13 +8,20 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 DEBUG = os.environ.get("PARLEY_CYTHON_DEBUG") == "1"
-"""`make debug` builds with every check of Cython's turned on."""
+"""`make debug` builds with every check of Cython's turned on, and traps where C leaves an operation undefined."""
+
+# Fused multiplication and addition would make results depend on the processor.
+FAST = ["-O3", "-std=gnu11", "-ffp-contract=off"]
+CHECKED = ["-O0", "-g", "-std=gnu11", "-ffp-contract=off", "-DPM_NO_CLONES", "-fsanitize=undefined"]
+CHECKED += ["-fsanitize-undefined-trap-on-error"]
 
 EXTENSIONS = [
     Extension(
         source.removesuffix(".pyx").replace(os.sep, "."),
         [source],
-        extra_compile_args=["-O0", "-g"] if DEBUG else ["-O3"],
+        include_dirs=["media_core"],
+        depends=glob("media_core/native/*.[ch]"),
+        extra_compile_args=CHECKED if DEBUG else FAST,
     )
     for source in sorted(glob("media_core/*.pyx"))
 ]

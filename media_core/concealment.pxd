@@ -1,18 +1,19 @@
-"""Attributes of the concealer."""
+"""The concealer; native/plc.h says more."""
 
-from libc.stdint cimport int16_t
+from libc.stdint cimport int16_t, int64_t
+
+
+cdef extern from "native/plc.h" nogil:
+    ctypedef struct pm_plc:
+        int period              # of the audio before the gap, in samples; 0 outside a gap
+        int64_t lost_samples    # made up since the start
+
+    size_t PM_PLC_HISTORY(int rate_hz)
+    bint pm_plc_init(pm_plc *concealer, int rate_hz, int16_t *history)
+    void pm_plc_good(pm_plc *concealer, int16_t *pcm, size_t n)
+    void pm_plc_lost(pm_plc *concealer, int16_t *pcm, size_t n)
 
 
 cdef class Concealer:
-    cdef int _rate_hz
-    cdef int16_t *_history          # the newest audio, oldest first
-    cdef int _history_samples
-    cdef int _period                # of the audio before the gap, in samples; 0 outside a gap
-    cdef long long _gap_samples     # made up in this gap so far
-    cdef readonly long long lost_samples
-
-    cdef void remember(self, const int16_t *pcm, Py_ssize_t samples) noexcept nogil
-    cdef int find_period(self) noexcept nogil
-    cdef double likeness(self, int lag) noexcept nogil
-    cdef int16_t made_up(self) noexcept nogil
-    cdef void blend(self, int16_t *pcm, Py_ssize_t samples) noexcept nogil
+    cdef pm_plc _concealer
+    cdef int16_t[480] _history      # 30 ms at 16 kHz

@@ -1,60 +1,44 @@
-"""Attributes of the jitter buffer; positions count samples of the stream as it is to be played."""
+"""The playout buffer; native/jitter.h has its state and says how the delay moves."""
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 
-from media_core.sequence cimport SequenceWindow
-from media_core.transit cimport TransitSpread
+
+cdef extern from "native/jitter.h" nogil:
+    ctypedef struct pm_jitter_setup:
+        int32_t rate_hz
+        int32_t frame_samples
+        int32_t octets_per_sample
+        int32_t max_delay_ms
+        int32_t capacity_samples
+
+    ctypedef enum pm_jitter_result:
+        PM_JITTER_TAKEN
+        PM_JITTER_DUPLICATE
+        PM_JITTER_LATE
+        PM_JITTER_UNEVEN
+        PM_JITTER_TOO_LONG
+
+    ctypedef struct pm_jitter:
+        bint started
+        int64_t received
+        int64_t late
+        int64_t duplicate
+        int64_t concealed
+        int64_t discarded
+
+    size_t pm_jitter_memory(const pm_jitter_setup *setup)
+    bint pm_jitter_init(pm_jitter *buffer, const pm_jitter_setup *setup, void *memory, size_t memory_size)
+    void pm_jitter_reset(pm_jitter *buffer)
+    pm_jitter_result pm_jitter_put(
+        pm_jitter *buffer, uint16_t sequence, uint32_t timestamp, const uint8_t *payload, size_t size, int64_t arrival
+    )
+    bint pm_jitter_get(pm_jitter *buffer, uint8_t *frame)
+    int64_t pm_jitter_depth(const pm_jitter *buffer)
+    int pm_jitter_target(const pm_jitter *buffer)
+    int64_t pm_jitter_lost(const pm_jitter *buffer)
 
 
 cdef class JitterBuffer:
-    cdef int _rate_hz
-    cdef int _frame_samples
-    cdef int _octets_per_sample
-    cdef int _max_delay_samples
-
-    cdef uint8_t *_payload          # ring of `_capacity` samples
-    cdef uint8_t *_content          # what each of them is: MISSING, SILENT or AUDIO
-    cdef Py_ssize_t _capacity
-    cdef bint _started
-    cdef long long _play            # position of the next frame
-    cdef long long _end             # one past the newest sample
-    cdef uint32_t _timestamp        # of the newest packet,
-    cdef long long _position        # and where it was placed
-    cdef uint32_t _leap_timestamp   # of the first packet since timestamps last leapt: older ones have no place
-    cdef int _packet_samples        # length of the newest packet, one frame at least
-
-    cdef SequenceWindow _sequence
-    cdef TransitSpread _transit
-
-    cdef long long _waited          # samples for which nothing was there to play, since the last packet
-    cdef long long _hole_waited     # samples for which a hole was held open, since the last frame played
-    cdef long long _ticks           # frames played since the last look at the spare audio
-    cdef long long _spare           # least audio left behind after a frame, since then
-    cdef long long _calm_ticks      # the same two over the longer time
-    cdef long long _calm_spare
-    cdef long long _patience_ticks
-    cdef bint _shortened            # after calm, a frame was given up: a late packet now would show that to be wrong
-
-    cdef readonly long long received
-    cdef readonly long long late
-    cdef readonly long long duplicate
-    cdef readonly long long concealed
-    cdef readonly long long discarded
-
-    cdef void start_stream(self) noexcept nogil
-    cdef long long placed(self, uint32_t timestamp) noexcept nogil
-    cdef void append(self, uint32_t timestamp, const uint8_t *payload, int samples, long long arrival) noexcept nogil
-    cdef void resume(self, long long gap) noexcept nogil
-    cdef void fill_in(self, uint32_t timestamp, const uint8_t *payload, int samples, long long arrival) noexcept nogil
-    cdef void store(self, long long position, const uint8_t *payload, int samples) noexcept nogil
-    cdef void mark(self, long long position, long long samples, uint8_t content) noexcept nogil
-    cdef void load(self, long long position, uint8_t *payload, int samples) noexcept nogil
-    cdef bint is_missing(self, long long position, int samples) noexcept nogil
-    cdef int run_length(self, uint8_t content) noexcept nogil
-    cdef bint take(self, uint8_t *payload) noexcept nogil
-    cdef void pass_hole(self) noexcept nogil
-    cdef void advance(self, int samples) noexcept nogil
-    cdef int target(self) noexcept nogil
-    cdef void shorten(self) noexcept nogil
-    cdef void discard(self, long long samples) noexcept nogil
-    cdef void forget_spare(self) noexcept nogil
+    cdef pm_jitter _buffer
+    cdef void *_memory
+    cdef Py_ssize_t _frame_octets

@@ -1,11 +1,23 @@
-"""What the other modules need to take and make PCM."""
+"""Kernels on PCM (native/pcm.h says more), and what the other modules need to take and make it."""
 
-from libc.stdint cimport int16_t
+from libc.stdint cimport int16_t, uint8_t, uint64_t
 
-cdef double SILENCE_DBFS
+
+cdef extern from "native/pcm.h" nogil:
+    const double PM_SILENCE_DBFS
+
+    int16_t pm_saturate(double value)
+    double pm_dbfs(double mean_square)
+    uint64_t pm_sum_of_squares(const int16_t *pcm, size_t n)
+    double pm_level_dbfs(const int16_t *pcm, size_t n)
+    size_t pm_zero_crossings(const int16_t *pcm, size_t n, int16_t before)
+    void pm_fade_in(int16_t *pcm, size_t n)
+    void pm_fade_out(int16_t *pcm, size_t n)
+    void pm_interleave(const int16_t *left, size_t left_n, const int16_t *right, size_t right_n, int16_t *stereo)
+    void pm_l16_encode(const int16_t *pcm, uint8_t *payload, size_t n)
+    void pm_l16_decode(const uint8_t *payload, int16_t *pcm, size_t n)
+    void pm_level_batch(const int16_t *pcm, size_t rows, size_t n, float *levels_dbfs)
+
 
 cdef Py_ssize_t samples_in(bytes pcm) except -1
 cdef bytes new_pcm(Py_ssize_t samples)
-cdef int16_t saturate(double value) noexcept nogil
-cdef double dbfs(double mean_square) noexcept nogil
-cdef double sum_of_squares(const int16_t *pcm, Py_ssize_t samples) noexcept nogil

@@ -1,17 +1,14 @@
+# distutils: sources = media_core/native/pcm.c
 """Small operations on PCM: int16 little-endian `bytes`, mono unless said otherwise.
 
 Called by the other modules for their checks and by whoever handles audio in Python.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.math cimport log10, lrint
 from libc.stdint cimport int16_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from media_core.errors import FrameSizeError, RateError
-
-cdef double SILENCE_DBFS = -100.0
-cdef double FULL_SCALE_SQUARE = 32768.0 * 32768.0
 
 
 cdef Py_ssize_t samples_in(bytes pcm) except -1:
@@ -29,33 +26,6 @@ cdef bytes new_pcm(Py_ssize_t samples):
     return PyBytes_FromStringAndSize(NULL, samples * 2)
 
 
-cdef int16_t saturate(double value) noexcept nogil:
-    """Round to the nearest int16."""
-    if value >= 32767.0:
-        return 32767
-    if value <= -32768.0:
-        return -32768
-    return <int16_t>lrint(value)
-
-
-cdef double dbfs(double mean_square) noexcept nogil:
-    """Express a mean square in dB below that of a full-scale square wave, SILENCE_DBFS at least."""
-    cdef double level
-    if mean_square <= 0.0:
-        return SILENCE_DBFS
-    level = 10.0 * log10(mean_square / FULL_SCALE_SQUARE)
-    return level if level > SILENCE_DBFS else SILENCE_DBFS
-
-
-cdef double sum_of_squares(const int16_t *pcm, Py_ssize_t samples) noexcept nogil:
-    """Sum exactly: below 2**53 for any audio shorter than two minutes at 48 kHz."""
-    cdef Py_ssize_t i
-    cdef long long total = 0
-    for i in range(samples):
-        total += <int>pcm[i] * <int>pcm[i]
-    return <double>total
-
-
 def level_dbfs(bytes pcm not None):
     """Measure the RMS level, 0 dBFS being an RMS of 32768 (dBov of ITU-T G.100.1: a full-scale sine has -3.01).
 
@@ -63,9 +33,7 @@ def level_dbfs(bytes pcm not None):
     Raises FrameSizeError if pcm is not whole samples.
     """
     cdef Py_ssize_t samples = samples_in(pcm)
-    if samples == 0:
-        return SILENCE_DBFS
-    return dbfs(sum_of_squares(<const int16_t *>PyBytes_AS_STRING(pcm), samples) / samples)
+    return pm_level_dbfs(<const int16_t *>PyBytes_AS_STRING(pcm), samples)
 
 
 def silence(int duration_ms, int rate_hz):
@@ -92,15 +60,8 @@ def fade_out(bytes pcm not None, Py_ssize_t samples):
     cdef bytes faded = new_pcm(total)
     cdef int16_t *out = <int16_t *>PyBytes_AS_STRING(faded)
     memcpy(out, PyBytes_AS_STRING(pcm), total * 2)
-    fade_down(out + (total - fade), fade)
+    pm_fade_out(out + (total - fade), fade)
     return faded
-
-
-cdef void fade_down(int16_t *pcm, Py_ssize_t samples) noexcept nogil:
-    """Ramp linearly, the last sample being silent."""
-    cdef Py_ssize_t i
-    for i in range(samples):
-        pcm[i] = saturate(pcm[i] * (<double>(samples - 1 - i) / samples))
 
 
 def interleave(bytes left not None, bytes right not None):
@@ -110,17 +71,12 @@ def interleave(bytes left not None, bytes right not None):
     """
     cdef Py_ssize_t left_samples = samples_in(left)
     cdef Py_ssize_t right_samples = samples_in(right)
-    cdef Py_ssize_t samples = max(left_samples, right_samples)
-    cdef bytes stereo = new_pcm(2 * samples)
-    cdef int16_t *out = <int16_t *>PyBytes_AS_STRING(stereo)
-    memset(out, 0, 4 * samples)
-    place(out, <const int16_t *>PyBytes_AS_STRING(left), left_samples)
-    place(out + 1, <const int16_t *>PyBytes_AS_STRING(right), right_samples)
+    cdef bytes stereo = new_pcm(2 * max(left_samples, right_samples))
+    pm_interleave(
+        <const int16_t *>PyBytes_AS_STRING(left),
+        left_samples,
+        <const int16_t *>PyBytes_AS_STRING(right),
+        right_samples,
+        <int16_t *>PyBytes_AS_STRING(stereo),
+    )
     return stereo
-
-
-cdef void place(int16_t *channel, const int16_t *pcm, Py_ssize_t samples) noexcept nogil:
-    """Write one channel of stereo audio."""
-    cdef Py_ssize_t i
-    for i in range(samples):
-        channel[2 * i] = pcm[i]

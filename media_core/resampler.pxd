@@ -1,27 +1,36 @@
-"""Attributes of the resampler and the filters that all resamplers of one pair of rates share."""
+"""The resampler and the filters that all resamplers of one pair of rates share; native/resample.h says more."""
 
-from libc.stdint cimport int16_t
+from libc.stdint cimport int16_t, int32_t
+
+
+cdef extern from "native/resample.h" nogil:
+    ctypedef struct pm_filter:
+        int32_t taps
+
+    ctypedef struct pm_resampler:
+        pass
+
+    bint pm_resample_supported(int from_hz, int to_hz)
+    size_t pm_filter_floats(int from_hz, int to_hz)
+    bint pm_filter_init(pm_filter *filter, int from_hz, int to_hz, float *memory)
+    size_t pm_resampler_floats(const pm_filter *filter, size_t most_n)
+    void pm_resampler_init(pm_resampler *resampler, const pm_filter *filter, float *memory, size_t most_n)
+    void pm_resampler_reset(pm_resampler *resampler)
+    size_t pm_resampler_due(const pm_resampler *resampler, size_t n)
+    size_t pm_resample(pm_resampler *resampler, const int16_t *pcm, size_t n, int16_t *out, size_t room)
 
 
 cdef class PolyphaseFilter:
-    cdef float *_coefficients   # [phases][taps], each phase oldest input first
-    cdef int _taps              # of one phase, in input samples; a multiple of 8
-    cdef int _phases            # output samples per `_step` input samples
-    cdef int _step
-
-    cdef void fill_phase(self, int phase, double ratio) noexcept nogil
+    cdef pm_filter _filter
+    cdef float *_coefficients
 
 
 cdef class Resampler:
     cdef readonly int from_hz
     cdef readonly int to_hz
-    cdef PolyphaseFilter _filter
-    cdef float *_input          # the last `taps` - 1 samples, and those of the call after them
-    cdef Py_ssize_t _input_room
-    cdef long long _phase       # next output sample, in 1/`phases` input samples from the next input sample
+    cdef PolyphaseFilter _filter        # None where both rates are the same
+    cdef pm_resampler _resampler
+    cdef float *_memory
 
-    cdef void start(self) noexcept nogil
-    cdef int make_room(self, Py_ssize_t samples) except -1
-    cdef Py_ssize_t due_samples(self, Py_ssize_t samples) noexcept nogil
-    cdef void convert(self, const int16_t *pcm, Py_ssize_t samples, int16_t *out, Py_ssize_t due) noexcept nogil
+    cdef void convert(self, const int16_t *pcm, Py_ssize_t samples, int16_t *out) noexcept nogil
     cdef bytes convert_bytes(self, bytes pcm)

@@ -1,6 +1,7 @@
+# distutils: sources = media_core/native/rtp.c
 """RTP packets (RFC 3550) and the telephone events they carry (RFC 4733): bytes in, bytes out.
 
-Called by audio_fork for each datagram. The sender is not trusted: every length is checked before it is used.
+Called by audio_fork for each datagram.
 """
 
 cimport cython
@@ -10,26 +11,9 @@ from libc.string cimport memcpy
 
 from media_core.errors import PacketError
 
-cdef enum:
-    HEADER_SIZE = 12
-    EVENT_SIZE = 4
-    VERSION_BITS = 0x80
-    # Second octet of RTCP, its packet type; RTP stays clear of it by not using payload types 64 to 95 (RFC 5761 §4).
-    RTCP_FIRST = 192
-    RTCP_LAST = 223
-
-RTP_HEADER_SIZE = HEADER_SIZE
+RTP_HEADER_SIZE = PM_RTP_HEADER_SIZE
 
 cdef str DIGITS = "0123456789*#ABCD"
-
-cdef dict REASONS = {
-    PARSE_TOO_SHORT: "shorter than an RTP header",
-    PARSE_WRONG_VERSION: "not RTP version 2",
-    PARSE_RTCP: "an RTCP packet, not RTP",
-    PARSE_CSRCS_CUT: "shorter than its CSRC count says",
-    PARSE_EXTENSION_CUT: "shorter than its header extension says",
-    PARSE_BAD_PADDING: "padding longer than its payload, or of no octets",
-}
 
 
 @cython.final
@@ -62,86 +46,24 @@ cdef class TelephoneEvent:
         return f"TelephoneEvent(event={self.event}, end={self.end}, volume={self.volume}, duration={self.duration})"
 
 
-cdef uint16_t read_16(const uint8_t *octets) noexcept nogil:
-    return <uint16_t>((octets[0] << 8) | octets[1])
-
-
-cdef uint32_t read_32(const uint8_t *octets) noexcept nogil:
-    return (<uint32_t>octets[0] << 24) | (<uint32_t>octets[1] << 16) | (<uint32_t>octets[2] << 8) | octets[3]
-
-
-cdef void write_16(uint8_t *octets, uint16_t value) noexcept nogil:
-    octets[0] = <uint8_t>(value >> 8)
-    octets[1] = <uint8_t>(value & 0xFF)
-
-
-cdef void write_32(uint8_t *octets, uint32_t value) noexcept nogil:
-    write_16(octets, <uint16_t>(value >> 16))
-    write_16(octets + 2, <uint16_t>(value & 0xFFFF))
-
-
-cdef ParseResult view_rtp(const uint8_t *octets, Py_ssize_t size, RtpView *view) noexcept nogil:
-    """Find the parts of a packet (RFC 3550 §5.1) without copying; `view` is whole only for PARSE_OK."""
-    cdef Py_ssize_t start = HEADER_SIZE
-    cdef Py_ssize_t end = size
-    if size < HEADER_SIZE:
-        return PARSE_TOO_SHORT
-    if octets[0] & 0xC0 != VERSION_BITS:
-        return PARSE_WRONG_VERSION
-    if RTCP_FIRST <= octets[1] <= RTCP_LAST:
-        return PARSE_RTCP
-    start += 4 * (octets[0] & 0x0F)
-    if start > size:
-        return PARSE_CSRCS_CUT
-    if octets[0] & 0x10:
-        if start + 4 > size:
-            return PARSE_EXTENSION_CUT
-        start += 4 + 4 * <Py_ssize_t>read_16(octets + start + 2)
-        if start > size:
-            return PARSE_EXTENSION_CUT
-    if octets[0] & 0x20:
-        if start == size or octets[size - 1] == 0 or octets[size - 1] > size - start:
-            return PARSE_BAD_PADDING
-        end -= octets[size - 1]
-    view.payload_type = octets[1] & 0x7F
-    view.marker = octets[1] & 0x80 != 0
-    view.sequence = read_16(octets + 2)
-    view.timestamp = read_32(octets + 4)
-    view.ssrc = read_32(octets + 8)
-    view.payload_start = start
-    view.payload_size = end - start
-    return PARSE_OK
-
-
-cdef void write_rtp_header(
-    uint8_t *octets, uint8_t payload_type, bint marker, uint16_t sequence, uint32_t timestamp, uint32_t ssrc
-) noexcept nogil:
-    """Write HEADER_SIZE octets."""
-    octets[0] = VERSION_BITS
-    octets[1] = payload_type | (0x80 if marker else 0)
-    write_16(octets + 2, sequence)
-    write_32(octets + 4, timestamp)
-    write_32(octets + 8, ssrc)
-
-
 def parse_rtp(bytes datagram not None):
     """Parse one RTP packet.
 
     Raises PacketError if the datagram is not RTP version 2, is RTCP (RFC 5761 §4), or is shorter than its CSRC
     count, extension or padding say.
     """
-    cdef RtpView view
-    cdef const char *octets = PyBytes_AS_STRING(datagram)
-    cdef ParseResult result = view_rtp(<const uint8_t *>octets, PyBytes_GET_SIZE(datagram), &view)
-    if result != PARSE_OK:
-        raise PacketError(REASONS[result])
+    cdef pm_rtp view
+    cdef const uint8_t *octets = <const uint8_t *>PyBytes_AS_STRING(datagram)
+    cdef pm_rtp_result result = pm_rtp_parse(octets, PyBytes_GET_SIZE(datagram), &view)
+    if result != PM_RTP_OK:
+        raise PacketError((<bytes>pm_rtp_reason(result)).decode())
     cdef RtpPacket packet = RtpPacket.__new__(RtpPacket)
     packet.payload_type = view.payload_type
     packet.marker = view.marker
     packet.sequence = view.sequence
     packet.timestamp = view.timestamp
     packet.ssrc = view.ssrc
-    packet.payload = PyBytes_FromStringAndSize(octets + view.payload_start, view.payload_size)
+    packet.payload = PyBytes_FromStringAndSize(<const char *>view.payload, view.payload_size)
     return packet
 
 
@@ -154,9 +76,9 @@ def build_rtp(int payload_type, sequence, timestamp, ssrc, bytes payload not Non
     if not 0 <= payload_type <= 127:
         raise PacketError(f"payload type {payload_type} is not 0 to 127")
     cdef Py_ssize_t size = PyBytes_GET_SIZE(payload)
-    cdef bytes datagram = PyBytes_FromStringAndSize(NULL, HEADER_SIZE + size)
+    cdef bytes datagram = PyBytes_FromStringAndSize(NULL, PM_RTP_HEADER_SIZE + size)
     cdef char *octets = PyBytes_AS_STRING(datagram)
-    write_rtp_header(
+    pm_rtp_write_header(
         <uint8_t *>octets,
         <uint8_t>payload_type,
         marker,
@@ -164,7 +86,7 @@ def build_rtp(int payload_type, sequence, timestamp, ssrc, bytes payload not Non
         <uint32_t>(timestamp & 0xFFFFFFFF),
         <uint32_t>(ssrc & 0xFFFFFFFF),
     )
-    memcpy(octets + HEADER_SIZE, PyBytes_AS_STRING(payload), size)
+    memcpy(octets + PM_RTP_HEADER_SIZE, PyBytes_AS_STRING(payload), size)
     return datagram
 
 
@@ -173,14 +95,14 @@ def parse_telephone_event(bytes payload not None):
 
     Raises PacketError if the payload is shorter than four octets.
     """
-    if PyBytes_GET_SIZE(payload) < EVENT_SIZE:
+    cdef pm_event seen
+    if not pm_event_parse(<const uint8_t *>PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload), &seen):
         raise PacketError("shorter than a telephone event")
-    cdef const uint8_t *octets = <const uint8_t *>PyBytes_AS_STRING(payload)
     cdef TelephoneEvent report = TelephoneEvent.__new__(TelephoneEvent)
-    report.event = octets[0]
-    report.end = octets[1] & 0x80 != 0
-    report.volume = octets[1] & 0x3F
-    report.duration = read_16(octets + 2)
+    report.event = seen.event
+    report.end = seen.end
+    report.volume = seen.volume
+    report.duration = seen.duration
     return report
 
 

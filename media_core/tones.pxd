@@ -1,26 +1,30 @@
-"""Attributes of the tone detector."""
+"""The detector of known tones; native/goertzel.h has its state and says more."""
 
-from libc.stdint cimport int16_t
-
-cdef enum:
-    MAX_TONES = 32
+from libc.stdint cimport int16_t, int32_t, uint32_t
 
 
-cdef struct Goertzel:
-    double coefficient  # 2 cos(2π f / rate)
-    double newest       # the recursion's last two values
-    double older
+cdef extern from "native/goertzel.h" nogil:
+    enum:
+        PM_GOERTZEL_MAX
+
+    ctypedef struct pm_goertzel:
+        int32_t block_samples
+        int32_t collected
+
+    bint pm_goertzel_init(
+        pm_goertzel *bank,
+        int rate_hz,
+        const double *frequencies_hz,
+        size_t tones,
+        int block_samples,
+        double min_level_dbfs,
+    )
+    size_t pm_goertzel_take(pm_goertzel *bank, const int16_t *pcm, size_t n)
+    uint32_t pm_goertzel_end(pm_goertzel *bank)
 
 
 cdef class ToneDetector:
-    cdef Goertzel[MAX_TONES] _tones
-    cdef int _tone_count
+    cdef pm_goertzel _bank
     cdef tuple _frequencies_hz
-    cdef int _collected         # samples of this block so far
-    cdef double _energy         # their sum of squares
-    cdef double _min_level_dbfs
-    cdef readonly int block_samples
 
-    cdef void take(self, double sample) noexcept nogil
     cdef tuple end_block(self)
-    cdef bint present(self, const Goertzel *tone) noexcept nogil

@@ -1,3 +1,4 @@
+# distutils: sources = media_core/native/goertzel.c media_core/native/pcm.c
 """Tones: made for tests and prompts, and found again.
 
 Used to beep at a caller, and by tests to prove who hears whom.
@@ -5,18 +6,15 @@ Used to beep at a caller, and by tests to prove who hears whom.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
-from libc.math cimport M_PI, cos, pow, sin, sqrt
+from libc.math cimport M_PI, pow, sin, sqrt
 from libc.stdint cimport int16_t
 
-from media_core.pcm cimport dbfs, new_pcm, samples_in, saturate
+from media_core.pcm cimport new_pcm, pm_saturate, samples_in
 
 from media_core.errors import FrameSizeError, RateError
 
 cdef enum:
     RAMP_MS = 5
-
-# Of a block's energy, to be called present: leakage of a strong tone into a neighbour's block stays below it.
-cdef double LEAST_SHARE = 0.2
 
 
 cdef tuple checked_frequencies(frequencies_hz, int rate_hz):
@@ -54,7 +52,7 @@ def tone(frequencies_hz, int duration_ms, int rate_hz, double level_dbfs=-12.0):
         value = 0.0
         for step in frequencies:
             value += sin(2.0 * M_PI * step * i / rate_hz)
-        out[i] = saturate(amplitude * ramp_gain(i, samples, ramp) * value)
+        out[i] = pm_saturate(amplitude * ramp_gain(i, samples, ramp) * value)
     return pcm
 
 
@@ -77,16 +75,23 @@ cdef class ToneDetector:
         Raises RateError if a frequency is not between 0 and half of rate_hz; FrameSizeError if there is no
         frequency, more than 32, or block_ms is not 5 to 1000.
         """
+        cdef double[PM_GOERTZEL_MAX] frequencies
+        cdef int block_samples
         self._frequencies_hz = checked_frequencies(frequencies_hz, rate_hz)
-        self._tone_count = <int>len(self._frequencies_hz)
-        if self._tone_count > MAX_TONES:
-            raise FrameSizeError(f"{self._tone_count} frequencies are more than {MAX_TONES}")
+        if len(self._frequencies_hz) > PM_GOERTZEL_MAX:
+            raise FrameSizeError(f"{len(self._frequencies_hz)} frequencies are more than {PM_GOERTZEL_MAX}")
         if not 5 <= block_ms <= 1000:
             raise FrameSizeError(f"a block of {block_ms} ms is not 5 to 1000")
-        self.block_samples = max(block_ms * rate_hz // 1000, 1)
-        self._min_level_dbfs = min_level_dbfs
-        for i in range(self._tone_count):
-            self._tones[i].coefficient = 2.0 * cos(2.0 * M_PI * <double>self._frequencies_hz[i] / rate_hz)
+        for i, frequency_hz in enumerate(self._frequencies_hz):
+            frequencies[i] = frequency_hz
+        block_samples = max(block_ms * rate_hz // 1000, 1)
+        pm_goertzel_init(
+            &self._bank, rate_hz, frequencies, len(self._frequencies_hz), block_samples, min_level_dbfs
+        )
+
+    @property
+    def block_samples(self):
+        return self._bank.block_samples
 
     def feed(self, bytes pcm not None):
         """Take the next audio and return, for each block completed, the tones present in it.
@@ -96,47 +101,23 @@ cdef class ToneDetector:
         Raises FrameSizeError if pcm is not whole samples.
         """
         cdef Py_ssize_t samples = samples_in(pcm)
-        cdef const int16_t *first = <const int16_t *>PyBytes_AS_STRING(pcm)
+        cdef const int16_t *rest = <const int16_t *>PyBytes_AS_STRING(pcm)
+        cdef Py_ssize_t taken
         cdef list blocks = []
-        cdef Py_ssize_t i
-        for i in range(samples):
-            self.take(first[i])
-            if self._collected == self.block_samples:
+        while samples > 0:
+            taken = pm_goertzel_take(&self._bank, rest, samples)
+            rest += taken
+            samples -= taken
+            if self._bank.collected == self._bank.block_samples:
                 blocks.append(self.end_block())
         return blocks
 
-    cdef void take(self, double sample) noexcept nogil:
-        """Run the recursions one sample on."""
-        cdef int i
-        cdef double newest
-        cdef Goertzel *tone
-        for i in range(self._tone_count):
-            tone = &self._tones[i]
-            newest = sample + tone.coefficient * tone.newest - tone.older
-            tone.older = tone.newest
-            tone.newest = newest
-        self._energy += sample * sample
-        self._collected += 1
-
     cdef tuple end_block(self):
         """Return the tones of the block just completed and begin the next."""
-        cdef list found = []
+        cdef uint32_t found = pm_goertzel_end(&self._bank)
+        cdef list present = []
         cdef int i
-        for i in range(self._tone_count):
-            if self.present(&self._tones[i]):
-                found.append(self._frequencies_hz[i])
-            self._tones[i].newest = 0.0
-            self._tones[i].older = 0.0
-        self._energy = 0.0
-        self._collected = 0
-        return tuple(found)
-
-    cdef bint present(self, const Goertzel *tone) noexcept nogil:
-        """Tell whether the block holds this tone."""
-        cdef double square = (
-            tone.newest * tone.newest + tone.older * tone.older - tone.coefficient * tone.newest * tone.older
-        )
-        # Mean square of a sine whose spectral line has this square.
-        cdef double mean_square = 2.0 * square / (<double>self.block_samples * self.block_samples)
-        cdef double share = mean_square * self.block_samples / self._energy if self._energy > 0.0 else 0.0
-        return share >= LEAST_SHARE and dbfs(mean_square) >= self._min_level_dbfs
+        for i in range(len(self._frequencies_hz)):
+            if found >> i & 1:
+                present.append(self._frequencies_hz[i])
+        return tuple(present)

@@ -1,8 +1,32 @@
-"""Attributes of the voice detector; the noise floor has a module of its own."""
+"""The voice detector; native/vad.h has its state and says how it decides."""
 
-from libc.stdint cimport int16_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t
 
-from media_core.noise_floor cimport NoiseFloor
+
+cdef extern from "native/vad.h" nogil:
+    ctypedef struct pm_vad_setup:
+        int32_t rate_hz
+        int32_t onset_ms
+        int32_t hangover_ms
+        double min_level_dbfs
+        int64_t start_position
+
+    ctypedef struct pm_vad_edge:
+        bint started
+        int64_t position
+
+    ctypedef struct pm_noise_floor:
+        double level_dbfs
+
+    ctypedef struct pm_vad:
+        int32_t block_samples
+        pm_noise_floor noise
+        bint speaking
+
+    pm_vad_setup pm_vad_defaults(int rate_hz)
+    bint pm_vad_init(pm_vad *vad, const pm_vad_setup *setup)
+    size_t pm_vad_feed(pm_vad *vad, const int16_t *pcm, size_t n, pm_vad_edge *edges, size_t room)
+    int64_t pm_vad_position(const pm_vad *vad)
 
 
 cdef class SpeechEdge:
@@ -11,26 +35,4 @@ cdef class SpeechEdge:
 
 
 cdef class EnergyVad:
-    cdef int _block_samples
-    cdef int _onset_blocks
-    cdef int _hangover_blocks
-    cdef double _min_level_dbfs
-
-    cdef long long _block_start         # position of the block being collected
-    cdef int _collected                 # samples of it so far
-    cdef double _energy                 # their sum of squares, after the high-pass filter
-    cdef double _pole                   # of the high-pass filter
-    cdef double _last_input
-    cdef double _last_output
-
-    cdef NoiseFloor _noise
-    cdef uint64_t _strong               # blocks loud enough to begin speech, newest in bit 0
-    cdef uint64_t _weak                 # blocks loud enough to belong to speech, newest in bit 0
-    cdef long long _speech_end          # one past the last block of speech
-    cdef long long _edge_position       # of the newest edge
-    cdef readonly bint speaking
-
-    cdef int take(self, const int16_t *pcm, Py_ssize_t samples, list edges) except -1
-    cdef bint end_block(self) noexcept nogil
-    cdef bint begins(self) noexcept nogil
-    cdef bint ends(self) noexcept nogil
+    cdef pm_vad _vad
