@@ -3,19 +3,19 @@ PY      := .venv/bin/python
 export PATH := $(CURDIR)/.cache/bin:$(PATH)
 SOURCES := parley ari_app audio_fork media_core demo tests tools benchmarks setup.py
 
-.PHONY: demo test test-fast test-faults test-old-asterisk prepare prepare-pbx build debug lint format bench clean
+.PHONY: demo test test-fast test-faults test-old-asterisk prepare prepare-pbx prepare-peers build debug lint format bench clean
 
 demo: prepare-pbx      ## one real call on a private Asterisk; ARGS=--listen stays up for your softphone
 	$(PY) -m demo $(ARGS)
 
 # Calls on a real Asterisk run in real time: where the machine stood still meanwhile, what failed is run once more.
-test: prepare-pbx      ## everything: unit, contract and end-to-end on a real Asterisk
+test: prepare-pbx prepare-peers      ## everything: unit, contract and end-to-end on a real Asterisk
 	$(PY) -m pytest -m "not contract and not e2e and not faults"
 	$(PY) -m pytest -m "contract or e2e" || { \
 		echo "make test: once more, only what failed (see above)"; \
 		$(PY) -m pytest -m "contract or e2e" --last-failed --last-failed-no-failures none; }
 
-test-fast: prepare     ## unit tests only: no PBX
+test-fast: prepare prepare-peers     ## unit tests only: no PBX
 	$(PY) -m pytest -m "not contract and not e2e and not faults" $(ARGS)
 
 test-faults: prepare-pbx  ## everything that may fail, fails in mid-call; the table goes to build/test/faults.json
@@ -31,6 +31,9 @@ prepare:               ## virtual environment, compiler, speech synthesisers
 
 prepare-pbx:           ## the same and a private Asterisk, unpacked, never installed
 	@python3 tools/prepare.py --with asterisk
+
+prepare-peers: prepare ## what tests compare with: libspandsp, unpacked, never installed
+	@python3 tools/prepare.py --only spandsp
 
 build: prepare         ## compile the media core in place
 	$(PY) setup.py -q build_ext --inplace

@@ -1,9 +1,18 @@
-"""Audio at the speed of C: codecs, resampling, RTP, jitter, concealment, voice detection, tones.
+"""Audio at the speed of C: codecs, resampling, RTP, jitter, concealment, detection of voice, keys, tones and beeps.
 
 PCM is int16 little-endian mono `bytes` everywhere. Imports nothing of the other packages.
 """
 
+from media_core.batch import (
+    alaw_decode_batch,
+    alaw_encode_batch,
+    level_dbfs_batch,
+    ulaw_decode_batch,
+    ulaw_encode_batch,
+)
+from media_core.beep import BeepDetector, HeardTone
 from media_core.concealment import Concealer
+from media_core.dtmf import DtmfDetector, KeyEdge
 from media_core.errors import FrameSizeError, MediaError, PacketError, RateError
 from media_core.g711 import alaw_decode, alaw_encode, ulaw_decode, ulaw_encode
 from media_core.g722 import G722Decoder, G722Encoder
@@ -25,12 +34,16 @@ from media_core.vad import EnergyVad, SpeechEdge
 
 __all__ = [
     "RTP_HEADER_SIZE",
+    "BeepDetector",
     "Concealer",
+    "DtmfDetector",
     "EnergyVad",
     "FrameSizeError",
     "G722Decoder",
     "G722Encoder",
+    "HeardTone",
     "JitterBuffer",
+    "KeyEdge",
     "MediaError",
     "PacketError",
     "PcmRing",
@@ -41,16 +54,21 @@ __all__ = [
     "TelephoneEvent",
     "ToneDetector",
     "alaw_decode",
+    "alaw_decode_batch",
     "alaw_encode",
+    "alaw_encode_batch",
     "build_rtp",
     "build_telephone_event",
     "fade_out",
     "interleave",
     "level_dbfs",
+    "level_dbfs_batch",
     "parse_rtp",
     "parse_telephone_event",
     "silence",
     "tone",
     "ulaw_decode",
+    "ulaw_decode_batch",
     "ulaw_encode",
+    "ulaw_encode_batch",
 ]

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from tools import asterisk, compiler, python_environment, speech
+from tools import asterisk, compiler, python_environment, spandsp, speech
 from tools.packages import PackagesUnavailable
 from tools.places import PreparationFailed
 
@@ -18,6 +18,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "speech": speech.prepare,
     "asterisk": asterisk.prepare,
     "old-asterisk": asterisk.prepare_old,
+    "spandsp": spandsp.prepare,
 }
 ALWAYS = ("compiler", "python", "speech")
 

@@ -1,7 +1,6 @@
-"""G.722 against vectors of another implementation, spandsp, and against that itself where it is installed."""
+"""G.722 against vectors of another implementation, spandsp, and against that itself where it is to be had."""
 
 import ctypes
-import ctypes.util
 import hashlib
 import struct
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from media_core import FrameSizeError, G722Decoder, G722Encoder
 from tests.media_core.signals import noise, sine, split, to_pcm, to_samples, voice
+from tools import spandsp
 
 DELAY_SAMPLES = 22
 """Of the two quadrature mirror filters together (ITU-T G.722 §1.4.4)."""
@@ -99,11 +99,10 @@ def test_half_a_pair_of_samples_is_refused(octets: int) -> None:
 
 @pytest.mark.parametrize("level_dbfs", [-60.0, -40.0, -20.0])
 def test_encoder_and_decoder_agree_bit_for_bit_with_spandsp(level_dbfs: float) -> None:
-    name = ctypes.util.find_library("spandsp")
-    if name is None:
-        pytest.skip("libspandsp is not installed: compared with its golden vectors only")
+    library = spandsp.load()
+    if library is None:
+        pytest.skip("libspandsp is not to be had: compared with its golden vectors only")
     pcm = to_pcm(noise(level_dbfs, 1.0, 16000) + voice(level_dbfs, 1.0, 16000))
-    library = ctypes.CDLL(name)
     for init in (library.g722_encode_init, library.g722_decode_init):
         init.restype = ctypes.c_void_p
         init.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_int)

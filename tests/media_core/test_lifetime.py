@@ -12,7 +12,9 @@ import pytest
 
 import media_core
 from media_core import (
+    BeepDetector,
     Concealer,
+    DtmfDetector,
     EnergyVad,
     FrameSizeError,
     G722Decoder,
@@ -23,11 +25,13 @@ from media_core import (
     Resampler,
     ToneDetector,
 )
+from tests.media_core.keys import Press, dialled
 
 STATM = Path("/proc/self/statm")
 PAGE_OCTETS = 4096
 PCM = bytes(range(256)) * 5
 """640 samples; no constant of the interpreter."""
+KEYS = dialled([Press("1"), Press("2")])
 
 
 def resident_octets() -> int:
@@ -63,6 +67,8 @@ def use_concealer() -> None:
 def use_detectors() -> None:
     EnergyVad(8000).feed(PCM)
     ToneDetector(8000, (440.0, 1000.0)).feed(PCM)
+    DtmfDetector(8000).feed(KEYS)
+    BeepDetector(8000).feed(KEYS)
 
 
 def use_codecs() -> None:
@@ -132,7 +138,18 @@ def test_what_is_refused_at_its_making_is_taken_down_again(make: Callable[[], ob
 
 @pytest.mark.parametrize(
     "made",
-    [PcmRing(10), Resampler(8000, 16000), JitterBuffer(), Concealer(), EnergyVad(8000), G722Encoder(), G722Decoder()],
+    [
+        PcmRing(10),
+        Resampler(8000, 16000),
+        JitterBuffer(),
+        Concealer(),
+        EnergyVad(8000),
+        G722Encoder(),
+        G722Decoder(),
+        DtmfDetector(8000),
+        BeepDetector(8000),
+        ToneDetector(8000, (440.0,)),
+    ],
 )
 def test_objects_that_own_memory_refuse_to_be_copied_by_pickle(made: object) -> None:
     with pytest.raises(TypeError):
