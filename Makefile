@@ -53,6 +53,7 @@ format: prepare
 	$(PY) -m ruff check --fix $(SOURCES)
 
 bench: prepare-pbx     ## BENCH=recognition runs one
+	@python3 tools/prepare.py --only peers
 	$(PY) -m benchmarks $(BENCH)
 
 clean:                 ## keeps .cache (downloads)

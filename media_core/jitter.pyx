@@ -95,7 +95,7 @@ cdef class JitterBuffer:
         """The delay that the jitter seen lately calls for, one frame or more."""
         return pm_jitter_target(&self._buffer)
 
-    def put(self, int sequence, timestamp, bytes payload not None, int64_t arrival):
+    def put(self, int sequence, int64_t timestamp, bytes payload not None, int64_t arrival):
         """Take one packet.
 
         payload: a packet that carries no audio but uses the sequence (a telephone event) is put with an empty

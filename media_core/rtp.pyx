@@ -17,6 +17,7 @@ cdef str DIGITS = "0123456789*#ABCD"
 
 
 @cython.final
+@cython.freelist(16)
 cdef class RtpPacket:
     """One parsed RTP packet."""
 

@@ -37,8 +37,12 @@ static const float MOST_REST = 0.18f;
 static const float WEAKER_OVER_REST = 1.3f;
 /* From one half of a block to the other a tone keeps its strength within 5 dB. */
 static const float STEADY = 4.0f;
+/* And from one block to the next the tones of a key keep their twist within 3.5 dB; vowels seldom do. */
+static const float TWIST_SWING = 2.2f;
 /* Q.24 asks for 1.5 % and forbids 3.5 %; between them there is room for what noise and the other tone do to short blocks. */
 static const float LARGEST_OFFSET = 0.024f;
+/* Of both tones together: partials of speech that fall near two tones mostly miss both. */
+static const float LARGEST_OFFSETS = 0.034f;
 
 typedef float four_lanes __attribute__((vector_size(LANES * sizeof(float))));
 
@@ -130,11 +134,12 @@ static bool belong_together(const heard_tone *low, const heard_tone *high, float
     float rest = whole - low->energy - high->energy;
     return weaker >= min_energy && rest <= MOST_REST * whole && weaker >= WEAKER_OVER_REST * rest &&
            high->energy <= HIGH_OVER_LOW * low->energy && low->energy <= LOW_OVER_HIGH * high->energy && low->steady &&
-           high->steady && fabsf(low->offset) <= LARGEST_OFFSET && fabsf(high->offset) <= LARGEST_OFFSET;
+           high->steady && fabsf(low->offset) <= LARGEST_OFFSET && fabsf(high->offset) <= LARGEST_OFFSET &&
+           fabsf(low->offset) + fabsf(high->offset) <= LARGEST_OFFSETS;
 }
 
-/* The key that a block holds, or 0; and the energy of its tones. */
-static char key_in(const int16_t *pcm, float min_energy, float *energy) {
+/* The key that a block holds, or 0; and the energy and the twist of its tones. */
+static char key_in(const int16_t *pcm, float min_energy, float *energy, float *twist) {
     float whole = (float)pm_sum_of_squares(pcm, BLOCK);
     float first[SUMS], second[SUMS];
     heard_tone low, high;
@@ -151,6 +156,7 @@ static char key_in(const int16_t *pcm, float min_energy, float *energy) {
     low = examine(first, second, row);
     high = examine(first, second, column);
     *energy = low.energy + high.energy;
+    *twist = high.energy / (low.energy + 1.0f);
     return belong_together(&low, &high, whole, min_energy) ? KEYPAD[row][column - GROUP] : 0;
 }
 
@@ -171,8 +177,9 @@ static void write_event(const pm_dtmf *dtmf, bool pressed, int64_t until, pm_dtm
  * within a press is a disturbance. */
 static void end_block(pm_dtmf *dtmf, pm_dtmf_event *events, size_t room, size_t *found) {
     int64_t block = (int64_t)BLOCK * dtmf->per_sample;
-    float energy = 0.0f;
-    char key = key_in(dtmf->pcm, dtmf->min_energy, &energy);
+    float energy = 0.0f, twist = 0.0f;
+    char key = key_in(dtmf->pcm, dtmf->min_energy, &energy, &twist);
+    bool agrees = key == dtmf->last && twist <= TWIST_SWING * dtmf->twist && dtmf->twist <= TWIST_SWING * twist;
     int64_t before = dtmf->block_start - block;
     dtmf->block_start += block;
     dtmf->collected = 0;
@@ -181,7 +188,7 @@ static void end_block(pm_dtmf *dtmf, pm_dtmf_event *events, size_t room, size_t 
             write_event(dtmf, false, before, events, room, found);
             dtmf->down = 0;
         }
-        if (key != 0 && key == dtmf->last) {
+        if (key != 0 && agrees) {
             dtmf->down = key;
             dtmf->press_start = before;
             dtmf->level_dbfs = (float)pm_dbfs(energy / BLOCK);
@@ -189,6 +196,7 @@ static void end_block(pm_dtmf *dtmf, pm_dtmf_event *events, size_t room, size_t 
         }
     }
     dtmf->last = key;
+    dtmf->twist = twist;
 }
 
 /* Take samples at 8000 Hz. */

@@ -34,6 +34,7 @@ typedef struct {
     int32_t collected;    /* samples at 8000 Hz of the block being collected */
     float min_energy;     /* of each tone over one block */
     float level_dbfs;     /* of the press */
+    float twist;          /* of what the block before held: high tone over low tone */
     char last;            /* what the block before held, 0 for nothing */
     char down;            /* the key that is down, 0 for none */
     pm_halver halver;

@@ -7,6 +7,7 @@ enum {
     BIN_MS = 5,
     /* The fastest packet of the last 5 to 10 s is the measure, so that drifting clocks are followed. */
     PERIOD_S = 5,
+    BLOCK_BINS = 8,
 };
 
 /* Weight of a packet halves with every 138 packets after it: 2.8 s of packets of 20 ms. */
@@ -45,9 +46,18 @@ void pm_transit_note(pm_transit *spread, int64_t position, int64_t arrival) {
     spread->share[pm_min(later, PM_TRANSIT_BINS - 1)] += 1.0f - FORGETTING;
 }
 
+static float share_of(const float *bins) {
+    return ((bins[0] + bins[1]) + (bins[2] + bins[3])) + ((bins[4] + bins[5]) + (bins[6] + bins[7]));
+}
+
 int pm_transit_needed(const pm_transit *spread) {
     float late = 0.0f;
     int upper = PM_TRANSIT_BINS;
+    /* Whole blocks first: mostly there is nothing in them. */
+    while (upper > BLOCK_BINS && late + share_of(spread->share + upper - BLOCK_BINS) <= LATE_SHARE) {
+        late += share_of(spread->share + upper - BLOCK_BINS);
+        upper -= BLOCK_BINS;
+    }
     while (upper > 1) {
         late += spread->share[upper - 1];
         if (late > LATE_SHARE) {
