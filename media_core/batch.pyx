@@ -12,19 +12,37 @@ from media_core.g711 cimport pm_alaw_decode, pm_alaw_encode, pm_ulaw_decode, pm_
 from media_core.pcm cimport pm_level_batch
 
 
+ctypedef void (*Encode)(const int16_t *, uint8_t *, size_t) noexcept nogil
+ctypedef void (*Decode)(const uint8_t *, int16_t *, size_t) noexcept nogil
+
+
+cdef encoded(Encode encode, const int16_t[:, ::1] pcm):
+    payload = np.empty((pcm.shape[0], pcm.shape[1]), np.uint8)
+    cdef uint8_t[:, ::1] out = payload
+    cdef size_t samples = pcm.shape[0] * pcm.shape[1]
+    if samples > 0:
+        with nogil:
+            encode(&pcm[0, 0], &out[0, 0], samples)
+    return payload
+
+
+cdef decoded(Decode decode, const uint8_t[:, ::1] payload):
+    pcm = np.empty((payload.shape[0], payload.shape[1]), np.int16)
+    cdef int16_t[:, ::1] out = pcm
+    cdef size_t samples = payload.shape[0] * payload.shape[1]
+    if samples > 0:
+        with nogil:
+            decode(&payload[0, 0], &out[0, 0], samples)
+    return pcm
+
+
 def ulaw_encode_batch(const int16_t[:, ::1] pcm not None):
     """Encode linear PCM to G.711 µ-law; as `ulaw_encode()` row by row.
 
     pcm: int16 [streams, samples], contiguous. Returns uint8 of the same shape.
     Raises ValueError for arrays of another kind.
     """
-    payload = np.empty((pcm.shape[0], pcm.shape[1]), np.uint8)
-    cdef uint8_t[:, ::1] out = payload
-    cdef size_t samples = pcm.shape[0] * pcm.shape[1]
-    if samples > 0:
-        with nogil:
-            pm_ulaw_encode(&pcm[0, 0], &out[0, 0], samples)
-    return payload
+    return encoded(pm_ulaw_encode, pcm)
 
 
 def ulaw_decode_batch(const uint8_t[:, ::1] payload not None):
@@ -33,13 +51,7 @@ def ulaw_decode_batch(const uint8_t[:, ::1] payload not None):
     payload: uint8 [streams, samples], contiguous. Returns int16 of the same shape.
     Raises ValueError for arrays of another kind.
     """
-    pcm = np.empty((payload.shape[0], payload.shape[1]), np.int16)
-    cdef int16_t[:, ::1] out = pcm
-    cdef size_t samples = payload.shape[0] * payload.shape[1]
-    if samples > 0:
-        with nogil:
-            pm_ulaw_decode(&payload[0, 0], &out[0, 0], samples)
-    return pcm
+    return decoded(pm_ulaw_decode, payload)
 
 
 def alaw_encode_batch(const int16_t[:, ::1] pcm not None):
@@ -48,13 +60,7 @@ def alaw_encode_batch(const int16_t[:, ::1] pcm not None):
     pcm: int16 [streams, samples], contiguous. Returns uint8 of the same shape.
     Raises ValueError for arrays of another kind.
     """
-    payload = np.empty((pcm.shape[0], pcm.shape[1]), np.uint8)
-    cdef uint8_t[:, ::1] out = payload
-    cdef size_t samples = pcm.shape[0] * pcm.shape[1]
-    if samples > 0:
-        with nogil:
-            pm_alaw_encode(&pcm[0, 0], &out[0, 0], samples)
-    return payload
+    return encoded(pm_alaw_encode, pcm)
 
 
 def alaw_decode_batch(const uint8_t[:, ::1] payload not None):
@@ -63,13 +69,7 @@ def alaw_decode_batch(const uint8_t[:, ::1] payload not None):
     payload: uint8 [streams, samples], contiguous. Returns int16 of the same shape.
     Raises ValueError for arrays of another kind.
     """
-    pcm = np.empty((payload.shape[0], payload.shape[1]), np.int16)
-    cdef int16_t[:, ::1] out = pcm
-    cdef size_t samples = payload.shape[0] * payload.shape[1]
-    if samples > 0:
-        with nogil:
-            pm_alaw_decode(&payload[0, 0], &out[0, 0], samples)
-    return pcm
+    return decoded(pm_alaw_decode, payload)
 
 
 def level_dbfs_batch(const int16_t[:, ::1] pcm not None):

@@ -1,7 +1,7 @@
 # distutils: sources = media_core/native/tone.c media_core/native/halve.c media_core/native/noise_floor.c media_core/native/pcm.c
 """Single tones of unknown frequency, and which of them are an answering machine's beep.
 
-Called with each frame from the callee after the answer.
+For leaving a message after the beep; no call uses it yet.
 """
 
 cimport cython

@@ -1,7 +1,7 @@
 # distutils: sources = media_core/native/dtmf.c media_core/native/halve.c media_core/native/pcm.c
 """Keys heard as tones in the audio, for lines that do not send them beside it.
 
-Called with each frame from the caller where in-band keys are switched on.
+No transport of ours needs it yet: Asterisk reports keys beside the audio.
 """
 
 cimport cython

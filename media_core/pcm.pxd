@@ -10,12 +10,8 @@ cdef extern from "native/pcm.h" nogil:
     double pm_dbfs(double mean_square)
     uint64_t pm_sum_of_squares(const int16_t *pcm, size_t n)
     double pm_level_dbfs(const int16_t *pcm, size_t n)
-    size_t pm_zero_crossings(const int16_t *pcm, size_t n, int16_t before)
-    void pm_fade_in(int16_t *pcm, size_t n)
     void pm_fade_out(int16_t *pcm, size_t n)
     void pm_interleave(const int16_t *left, size_t left_n, const int16_t *right, size_t right_n, int16_t *stereo)
-    void pm_l16_encode(const int16_t *pcm, uint8_t *payload, size_t n)
-    void pm_l16_decode(const uint8_t *payload, int16_t *pcm, size_t n)
     void pm_level_batch(const int16_t *pcm, size_t rows, size_t n, float *levels_dbfs)
 
 

@@ -1,14 +1,13 @@
 /* The media core's kernels in C: what all of them share, and where each is found.
  *
- *   pcm.h       levels, zero crossings, fades, stereo, network order
+ *   pcm.h       levels, fades, stereo
  *   g711.h      µ-law and A-law
  *   g722.h      wideband in 64 kbit/s
  *   resample.h  8, 16, 24, 48 kHz (and from 22.05) by a polyphase filter of stated delay
- *   rtp.h       datagrams, telephone events, RTCP: nothing of the sender is trusted
+ *   rtp.h       datagrams and telephone events: nothing of the sender is trusted
  *   jitter.h    playout buffer; uses sequence.h (what is new, what is lost) and transit.h (how much jitter there is)
  *   plc.h       concealment of what is missing
  *   vad.h       speech by energy, over the noise floor of noise_floor.h
- *   amd.h       how long the callee speaks and is silent: what answering-machine detection looks at
  *   dtmf.h      keys heard as tones
  *   tone.h      beeps and other single tones of unknown frequency; goertzel.h: tones of known frequency
  *
