@@ -207,6 +207,7 @@ class TestNode:
     async def test_frozen_node_s_caller_reaches_a_person_by_the_dead_man_timer(
         self, centre: CallCentre, node: Node
     ) -> None:
+        node.log.clear()
         caller = await talking(centre, NUMBER)
         pid = node.process.pid
         os.kill(pid, signal.SIGSTOP)
@@ -217,10 +218,12 @@ class TestNode:
             assert agent.created_at - another.created_at < 5.0
         finally:
             os.kill(pid, signal.SIGCONT)
+        # Awake again, it sees that its caller is gone.
+        await node.ended_records()
 
-    async def test_killed_node_s_caller_reaches_a_person_at_once(
-        self, pbx: Asterisk, centre: CallCentre, node: Node
-    ) -> None:
+
+async def test_killed_node_s_caller_reaches_a_person_at_once(pbx: Asterisk, centre: CallCentre, folder: Path) -> None:
+    async with serving_audiosocket(pbx, folder) as node:
         caller = await talking(centre, NUMBER)
         await node.process.kill()
         await reaches_a_person(centre, caller, 2.0)
