@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("media_core", "recognition", "chorus", "flood", "dead_man")
+BENCHMARKS = ("media_core", "recognition", "chorus", "flood", "dead_man", "capacity")
 
 
 def main(names: list[str]) -> int:

@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.e2e.open_files import open_files as open_files_of
+
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -25,6 +27,7 @@ class Usage:
     memory_mb: float
     """Resident memory; what several share counts once (PSS)."""
     open_files: int
+    """Without connections by TCP, which are kept for the next request."""
 
     def cores_since(self, earlier: Usage) -> float:
         """Return the mean number of cores kept busy since then."""
@@ -41,7 +44,8 @@ def usage_of(*pids: int) -> Usage:
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
             cpu_s += (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
             memory_mb += _pss_kb(folder) / 1024
-            open_files += len(os.listdir(folder / "fd"))
+            files = open_files_of(pid)
+            open_files += files.udp_sockets + files.others
     return Usage(time.monotonic(), cpu_s, memory_mb, open_files)
 
 

@@ -111,11 +111,11 @@ async def records_in(file: Path) -> list[CallRecord]:
 
 @asynccontextmanager
 async def serving(
-    pbx: Asterisk, folder: Path, settings: str = SETTINGS, *, command: str = "serve"
+    pbx: Asterisk, folder: Path, settings: str = SETTINGS, *, command: str = "serve", life_s: int = 240
 ) -> AsyncIterator[Node]:
-    """Run `parley serve`, or another command, beside this Asterisk."""
+    """Run `parley serve`, or another command, beside this Asterisk, for `life_s` at most."""
     log: list[LogLine] = []
-    node = Node(ParleyProcess(pbx, folder, log.append, life_s=240, command=command), log)
+    node = Node(ParleyProcess(pbx, folder, log.append, life_s=life_s, command=command), log)
     try:
         await node.process.start(settings)
         yield node

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import threading
 import wave
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +23,18 @@ class Recording:
 
     def __init__(self) -> None:
         self._pieces: list[tuple[int, bytes]] = []
+        """By position."""
+        self._longest = 0
+        self._end = 0
         self._lock = threading.Lock()
 
     def write(self, at_s: float, pcm: bytes) -> None:
         """Place int16 little-endian samples, the first of them at this time."""
+        position, samples = round(at_s * RATE_HZ), len(pcm) // 2
         with self._lock:
-            self._pieces.append((round(at_s * RATE_HZ), pcm))
+            bisect.insort(self._pieces, (position, pcm), key=itemgetter(0))
+            self._longest = max(self._longest, samples)
+            self._end = max(self._end, position + samples)
 
     @property
     def is_empty(self) -> bool:
@@ -36,12 +44,12 @@ class Recording:
     @property
     def start_s(self) -> float:
         """Time of the first sample; 0 when nothing was written."""
-        return min((position for position, _ in self._pieces), default=0) / RATE_HZ
+        return self._pieces[0][0] / RATE_HZ if self._pieces else 0.0
 
     @property
     def end_s(self) -> float:
         """Time just after the last sample; 0 when nothing was written."""
-        return max((position + len(pcm) // 2 for position, pcm in self._pieces), default=0) / RATE_HZ
+        return self._end / RATE_HZ
 
     def samples(self, start_s: float | None = None, end_s: float | None = None) -> Samples:
         """Return the sound between two times (all of it without them), silence where nothing was written."""
@@ -49,7 +57,9 @@ class Recording:
         last = round((self.end_s if end_s is None else end_s) * RATE_HZ)
         line = np.zeros(max(0, last - first), dtype=np.int16)
         with self._lock:
-            pieces = list(self._pieces)
+            begun = bisect.bisect_left(self._pieces, first - self._longest, key=itemgetter(0))
+            over = bisect.bisect_left(self._pieces, last, key=itemgetter(0))
+            pieces = self._pieces[begun:over]
         for position, pcm in pieces:
             piece = np.frombuffer(pcm, dtype="<i2")
             begin, end = max(position, first), min(position + len(piece), last)

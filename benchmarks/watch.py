@@ -1,0 +1,105 @@
+"""Look at Asterisk, node and worker while calls go on: processor, memory, files, tasks, and the node's own counts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import aiohttp
+import numpy as np
+from prometheus_client.parser import text_string_to_metric_families
+
+from benchmarks.processes import Usage, children_running, family_of, usage_of
+from tests.e2e.site import Node
+from tests.support.asterisk import Asterisk
+
+PARTS = ("asterisk", "node", "worker")
+EVERY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at everything."""
+
+    usage: Mapping[str, Usage]
+    """By part."""
+    metrics: Mapping[str, float]
+    """The node's metrics without buckets: `name` or `name{label}`, for those with one label."""
+
+    @property
+    def tasks(self) -> int:
+        """Tasks of the node's event loop."""
+        return int(self.metrics["parley_tasks"])
+
+
+@dataclass(slots=True)
+class Watch:
+    """Looks, in order."""
+
+    looks: list[Look] = field(default_factory=list)
+
+    def cores(self, part: str) -> float:
+        """Return the mean number of cores that a part kept busy from the first look to the last."""
+        return self.looks[-1].usage[part].cores_since(self.looks[0].usage[part])
+
+    def memory_mb(self, part: str) -> float:
+        """Return the most memory that a part had."""
+        return max(look.usage[part].memory_mb for look in self.looks)
+
+    def growth_mb_per_min(self, part: str) -> float:
+        """Return the slope of a part's memory over the second half of the looks, when every cache is warm."""
+        looks = self.looks[len(self.looks) // 2 :]
+        if len(looks) < 3:
+            return 0.0
+        times = [look.usage[part].at_s / 60 for look in looks]
+        slope, _ = np.polyfit(times, [look.usage[part].memory_mb for look in looks], 1)
+        return float(slope)
+
+
+async def look_at(pbx: Asterisk, node: Node) -> Look:
+    """Look once."""
+    pid = node.process.pid
+    [worker] = children_running(pid, "parley.app.worker")
+    usage = {"asterisk": usage_of(pbx.pid), "node": usage_of(pid), "worker": usage_of(*family_of(worker))}
+    return Look(usage, await _metrics(node.process.http_port))
+
+
+@asynccontextmanager
+async def watching(pbx: Asterisk, node: Node, every_s: float = EVERY_S) -> AsyncIterator[Watch]:
+    """Look again and again while the block runs."""
+    watch = Watch()
+
+    async def run() -> None:
+        while True:
+            watch.looks.append(await look_at(pbx, node))
+            await asyncio.sleep(every_s)
+
+    running = asyncio.create_task(run())
+    try:
+        yield watch
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        watch.looks.append(await look_at(pbx, node))
+
+
+def counted(before: Look, after: Look, name: str) -> float:
+    """Return by how much one of the metrics has grown."""
+    return after.metrics.get(name, 0.0) - before.metrics.get(name, 0.0)
+
+
+async def _metrics(port: int) -> dict[str, float]:
+    async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}/metrics") as answer:
+        text = await answer.text()
+    return dict(_samples(text))
+
+
+def _samples(text: str) -> Sequence[tuple[str, float]]:
+    return [
+        (sample.name + "".join(f"{{{value}}}" for value in sample.labels.values()), sample.value)
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if len(sample.labels) <= 1 and "le" not in sample.labels
+    ]
