@@ -110,27 +110,31 @@ class LegBridges:
         parties: the legs in our hands. media_channels: the media legs of our application that exist.
         """
         present = set(parties)
+        found: list[Coroutine[Any, Any, None]] = []
         for seen in await self._rest.bridges():
             if not seen.id.startswith(self._id_prefix) or seen.id in self._bridges:
                 continue
             members = present.intersection(map(LegId, seen.channel_ids))
             if members:
-                await self._take_over(seen, members)
+                found.append(self._take_over(seen, members))
             else:
                 logger.info("orphaned bridge deleted", extra={"bridge_id": seen.id})
-                await self._delete_bridge(seen.id)
+                self._spawn(self._delete_bridge(seen.id))
+        # Callers wait for this: not one after the other, and not for deletions, which may be tried again for seconds.
+        await asyncio.gather(*found)
         for channel_id in media_channels:
             if not self._media_legs.knows(channel_id):
                 logger.info("orphaned media leg deleted", extra={"channel_id": channel_id})
-                await self._media_legs.delete(channel_id)
+                self._spawn(self._media_legs.delete(channel_id))
 
     async def _take_over(self, seen: SeenBridge, members: set[LegId]) -> None:
         """Enter a bridge of an earlier process into the books, with those of its media legs whose party is there."""
         bridge = self._bridges[seen.id] = _Bridge(seen.id, members)
         for leg_id in members:
             self._seats.setdefault(leg_id, _Seat()).bridge = bridge
-        for channel_id in filter(self._media_legs.is_own, seen.channel_ids):
-            party = await self._media_legs.party_of(channel_id)
+        media = [*filter(self._media_legs.is_own, seen.channel_ids)]
+        parties = await asyncio.gather(*map(self._media_legs.party_of, media))
+        for channel_id, party in zip(media, parties, strict=True):
             seat = self._seats.get(party)
             if party in members and seat is not None and seat.media is None:
                 seat.media = self._media_legs.take_over(channel_id)

@@ -358,7 +358,7 @@ class AriCallControl:
     def _replaced(self, reason: str) -> None:
         """Somebody else is told about our legs, and may be moving them: their timers are renewed no more."""
         self._book.release_all()
-        self._events.put(ControlTaken(reason))
+        self._events.put(ControlTaken(reason, frozenset(leg.id for leg in self._book.legs())))
 
     def _tell_end_unless_told(self, leg_id: LegId, events: list[AriEvent]) -> None:
         """Take a leg that we have sent away for gone when no event will say so."""

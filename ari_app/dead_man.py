@@ -23,7 +23,8 @@ MOST_AT_ONCE = 16
 """Requests under way; the rest of the HTTP client's connections is left to commands."""
 
 OFFER_GRACE_S = 0.05
-"""In which a leg that is offered may be sent on before its timer is started. PARLEY_TAKE_WITHIN runs meanwhile."""
+"""In which a leg that is offered may be sent on before its timer is started. PARLEY_TAKE_WITHIN, where it
+is set, runs meanwhile."""
 _TIMER = "TIMEOUT(absolute)"
 RENEWALS_PER_LENGTH = 3
 _DEADLINES_PER_LENGTH = 5
@@ -92,8 +93,11 @@ class DeadManTimer:
             self._given_up.add(leg_id)
 
     async def aclose(self) -> None:
-        """Try once more to start the timers of the legs that were given up; `run` must have ended."""
-        await self._arm_all(set(self._given_up))
+        """Start the timers of all legs that are still ours a last time; `run` must have ended.
+
+        Those that were given up are among them, and offers that nobody has taken up any more.
+        """
+        await self._arm_all({*self._book.claimed(), *self._given_up})
 
     async def _arm_all(self, leg_ids: set[LegId]) -> None:
         async with asyncio.TaskGroup() as renewals:

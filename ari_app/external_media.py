@@ -83,7 +83,7 @@ def refusal_of(target: AudioTarget, status: int) -> PbxRefused:
         case WebSocketTarget():
             return PbxRefused(
                 f"Asterisk makes no WebSocket media leg for {codec} (HTTP {status}): load chan_websocket.so "
-                "(Asterisk 20.15, 21.10, 22.5 or later)"
+                "(Asterisk 20.18, 22.8, 23.2 or later)"
             )
 
 

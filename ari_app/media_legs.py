@@ -121,8 +121,8 @@ class MediaLegs:
             started.cancel()
 
     def take_over(self, channel_id: str) -> MediaLeg:
-        """Enter a media leg of an earlier process into the books."""
-        self._known[channel_id] = False
+        """Enter a media leg of an earlier process into the books; over a connection it ends by itself any moment."""
+        self._known[channel_id] = True
         return MediaLeg(channel_id)
 
     async def delete(self, channel_id: str) -> None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import media_core
 from benchmarks.figures import Case, require
 from benchmarks.rounds import faster, race
+from media_core import batch
 from tools import spandsp
 
 with warnings.catch_warnings():
@@ -66,12 +67,12 @@ def ulaw() -> Iterator[Case]:
     """One frame per call, and a thousand frames at once, beside audioop, which knows one frame per call only."""
     require_ulaw_exact()
     pcm = calls()
-    payload = media_core.ulaw_encode_batch(pcm)
+    payload = batch.ulaw_encode_batch(pcm)
     pcm_frames, payload_frames = [row.tobytes() for row in pcm], [row.tobytes() for row in payload]
     encoders = race(
         {
             "call": lambda: [media_core.ulaw_encode(frame) for frame in pcm_frames],
-            "batch": lambda: media_core.ulaw_encode_batch(pcm),
+            "batch": lambda: batch.ulaw_encode_batch(pcm),
             "audioop": lambda: [audioop.lin2ulaw(frame, 2) for frame in pcm_frames],
         },
         FRAMES,
@@ -79,7 +80,7 @@ def ulaw() -> Iterator[Case]:
     decoders = race(
         {
             "call": lambda: [media_core.ulaw_decode(frame) for frame in payload_frames],
-            "batch": lambda: media_core.ulaw_decode_batch(payload),
+            "batch": lambda: batch.ulaw_decode_batch(payload),
             "audioop": lambda: [audioop.ulaw2lin(frame, 2) for frame in payload_frames],
         },
         FRAMES,

@@ -1,15 +1,10 @@
 """Audio at the speed of C: codecs, resampling, RTP, jitter, concealment, detection of voice, keys, tones and beeps.
 
-PCM is int16 little-endian mono `bytes` everywhere. Imports nothing of the other packages.
+PCM is int16 little-endian mono `bytes` everywhere. Imports nothing of the other packages. `media_core.batch`, which
+works on numpy arrays, is not imported here: numpy costs start-up time, and threads that a process which forks must not
+have.
 """
 
-from media_core.batch import (
-    alaw_decode_batch,
-    alaw_encode_batch,
-    level_dbfs_batch,
-    ulaw_decode_batch,
-    ulaw_encode_batch,
-)
 from media_core.beep import BeepDetector, HeardTone
 from media_core.concealment import Concealer
 from media_core.dtmf import DtmfDetector, KeyEdge
@@ -54,21 +49,16 @@ __all__ = [
     "TelephoneEvent",
     "ToneDetector",
     "alaw_decode",
-    "alaw_decode_batch",
     "alaw_encode",
-    "alaw_encode_batch",
     "build_rtp",
     "build_telephone_event",
     "fade_out",
     "interleave",
     "level_dbfs",
-    "level_dbfs_batch",
     "parse_rtp",
     "parse_telephone_event",
     "silence",
     "tone",
     "ulaw_decode",
-    "ulaw_decode_batch",
     "ulaw_encode",
-    "ulaw_encode_batch",
 ]

@@ -17,7 +17,7 @@ from ari_app.ami.connection import AmiConnection
 from ari_app.ami.errors import connection_error, ended_early, login_refused, refusal
 from ari_app.ami.messages import AmiEvent
 from ari_app.backoff import Backoff
-from parley.call_control import CallControlError, PbxRefused, PbxUnavailable
+from parley.call_control import CallControlError, InvalidRequest, PbxRefused, PbxUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ class AmiClient:
         self._watchers: list[Callable[[bool], None]] = []
         self._connection: AmiConnection | None = None
         self._closing = asyncio.Event()
+        self._begun = False
         self._told = ""
         """Code of the trouble that the log has already: it is told once, not at every attempt."""
 
@@ -77,7 +78,12 @@ class AmiClient:
         return self._connection is not None and bool(self._connection.authenticated)
 
     def listen(self, names: Iterable[str], callback: Callable[[AmiEvent], None]) -> None:
-        """Hand events of these names to `callback`, which must not wait; to be called before `run` or `connect`."""
+        """Hand events of these names to `callback`, which must not wait.
+
+        Raises InvalidRequest once a connection has been begun: that one would not tell them.
+        """
+        if self._begun:
+            raise InvalidRequest("AMI events are to be asked for before the client connects")
         self._listeners.append((tuple(names), callback))
 
     def watch(self, callback: Callable[[bool], None]) -> None:
@@ -114,6 +120,7 @@ class AmiClient:
         """
         if self._closing.is_set():
             raise PbxUnavailable("the AMI client is closed")
+        self._begun = True
         connection = AmiConnection(self._host, self._port)
         for names, callback in self._listeners:
             connection.listen(names, callback)

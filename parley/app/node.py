@@ -96,10 +96,12 @@ class Node:
         stack.push_async_callback(self._database.aclose)
         self._log = SqlCallLog(self._database)
         interrupted = await self._log.interrupted(self._name)
-        ami = _running_ami(asterisk.ami, stack, tasks, self._metrics)
+        ami = _ami(asterisk.ami, stack, self._metrics)
         lines = await stack.enter_async_context(audio_lines(settings.media, tls, self._metrics.audiosocket_refused))
         self._ari = AriCallControl(asterisk.url, asterisk.username, password, asterisk.application, ami=ami, tls=tls)
         self._control, arrivals = await self._ways_in(stack, tasks, ami, lines)
+        if ami is not None:  # not before all listen
+            tasks.create_task(ami.run(), name="ami")
         stack.push_async_callback(self._control.aclose)
         self._metrics.watch_pbx_events(self._ari.event_counts)
         connected = await self._connect_at_once()
@@ -214,15 +216,12 @@ class Node:
             connected = await self._connect_at_once()
 
 
-def _running_ami(
-    settings: AmiSettings, stack: AsyncExitStack, tasks: asyncio.TaskGroup, metrics: Metrics
-) -> AmiClient | None:
-    """Return a client that connects by itself and is closed with the stack; None where the site has not set AMI up."""
+def _ami(settings: AmiSettings, stack: AsyncExitStack, metrics: Metrics) -> AmiClient | None:
+    """Return a client that does not run yet and is closed with the stack; None where the site has not set AMI up."""
     if not settings.enabled:
         return None
     ami = AmiClient(settings.host, settings.port, settings.username, settings.read_password())
     ami.watch(metrics.ami_connected)
-    tasks.create_task(ami.run(), name="ami")
     stack.push_async_callback(ami.aclose)
     return ami
 

@@ -149,9 +149,10 @@ class Switchboard:
             case PbxConnected():
                 self._connected(True)
                 tasks.create_task(self._return_strangers(), name="reconcile")
-            case ControlTaken():
-                logger.error("calls cannot be followed any more and are handed on", extra={"calls": self.active_calls})
-                for call in self._calls.values():
+            case ControlTaken(leg_ids=leg_ids):
+                taken = [call for leg_id, call in self._calls.items() if leg_id in leg_ids]
+                logger.error("calls cannot be followed any more and are handed on", extra={"calls": len(taken)})
+                for call in taken:
                     call.control_lost()
             case PbxLost(reason=reason):
                 self._connected(False)

@@ -86,12 +86,13 @@ class PbxLost:
 
 @dataclass(frozen=True, slots=True)
 class ControlTaken:
-    """Another client of the PBX is told about our legs from now on, and we are not; PbxLost follows.
+    """Another client of the PBX is told about these legs of ours from now on, and we are not; PbxLost follows.
 
     Commands may still work: the callers are to be given back to the dialplan while they do.
     """
 
     reason: str
+    leg_ids: frozenset[LegId]
 
 
 # What becomes of a leg that we let go and that the dialplan put into a queue. `agent` is the queue agent's name as the

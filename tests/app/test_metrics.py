@@ -5,7 +5,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from audio_fork.stats import AudioStats
-from parley.app.metrics import Metrics
+from parley.app.metrics import REFUSALS, Metrics
 from parley.conversation.errors import EngineMissing, EngineTimeout
 from parley.conversation.record import CallEnd, CallStart, EndReason, Turn, TurnTimings
 from parley.store import StoreUnavailable
@@ -51,7 +51,7 @@ def test_refused_calls_are_counted_by_why_and_never_active(metrics: Metrics) -> 
 
 
 def test_refusals_stand_at_zero_before_the_first_so_that_an_alert_sees_it_come(metrics: Metrics) -> None:
-    for why in ("overload", "draining", "arguments", "audio"):
+    for why in REFUSALS:
         assert value(metrics, "parley_calls_refused_total", why=why) == 0
 
 

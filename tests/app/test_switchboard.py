@@ -198,6 +198,21 @@ async def test_callers_are_handed_on_when_somebody_else_is_told_about_their_legs
     assert node.log.end.reason is EndReason.PBX_LOST
 
 
+async def test_calls_that_nobody_has_taken_go_on(tmp_path: Path) -> None:
+    async with running_node(tmp_path, QUESTION) as node:
+        taken = node.control.caller_arrives("agent=reception")
+        kept = node.control.caller_arrives("agent=reception")
+        await node.until_answered(taken.id)
+        await node.until_answered(kept.id)
+        node.control.another_client_takes_control(of=[taken.id])
+        async with asyncio.timeout(5):
+            while node.switchboard.active_calls == 2:
+                await asyncio.sleep(0.005)
+        assert node.control.record(taken.id).gone
+        assert not node.control.record(kept.id).gone
+        node.control.caller_hangs_up(kept.id)
+
+
 @pytest.mark.parametrize("step", ["attach_audio", "answer"])
 async def test_caller_gone_during_set_up_ends_the_call_quietly(
     tmp_path: Path, step: str, caplog: pytest.LogCaptureFixture

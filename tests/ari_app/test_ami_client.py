@@ -115,6 +115,11 @@ async def test_peer_that_does_not_greet_is_given_up_at_the_deadline(ami: AmiServ
         await make(deadline_s=0.01).connect()
 
 
+async def test_listening_is_refused_once_a_connection_has_begun(client: AmiClient) -> None:
+    with pytest.raises(InvalidRequest):
+        client.listen(["Hangup"], lambda _: None)
+
+
 async def test_request_before_the_connection_is_unavailable(make: Make) -> None:
     with pytest.raises(PbxUnavailable, match="not connected"):
         await make().request("Ping")

@@ -185,6 +185,7 @@ class TestNode:
         self, pbx: Asterisk, centre: CallCentre, node: Node
     ) -> None:
         node.log.clear()
+        recorded = await node.records()
         caller = await centre.caller.call(ECHO)
         listed = await pbx.cli("core show channels concise")
         unique_id = listed.splitlines()[0].split("!")[-1]
@@ -201,7 +202,7 @@ class TestNode:
             await asyncio.wait_for(reader.read(), 5)
         writer.close()
         assert not caller.is_ended
-        assert await node.records() == await node.records()
+        assert await node.records() == recorded
         assert not [line for line in node.log if line.get("event") == "call started"]
 
     async def test_frozen_node_s_caller_reaches_a_person_by_the_dead_man_timer(

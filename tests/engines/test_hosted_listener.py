@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import select
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -133,3 +135,9 @@ def test_model_that_cannot_be_loaded_is_an_engine_error(tmp_path: Path, capfd: p
         HostedListener(host)
     host.close()
     assert "mdef" in capfd.readouterr().err
+
+
+def test_process_that_splits_off_copies_has_no_threads() -> None:
+    counting = "import os, parley.engines.listener_host; print(len(os.listdir('/proc/self/task')))"
+    printed = subprocess.run([sys.executable, "-c", counting], capture_output=True, text=True, check=True, timeout=30)
+    assert printed.stdout.strip() == "1"

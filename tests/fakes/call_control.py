@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from parley.call_control import (
@@ -183,9 +183,9 @@ class FakeCallControl:
         self._connected = False
         self._tell(PbxLost(reason))
 
-    def another_client_takes_control(self) -> None:
-        """Tell somebody else about our legs from now on; commands still work."""
-        self._tell(ControlTaken("another client took over"))
+    def another_client_takes_control(self, of: Collection[LegId] | None = None) -> None:
+        """Tell somebody else about these legs of ours (all of them) from now on; commands still work."""
+        self._tell(ControlTaken("another client took over", frozenset(self.records if of is None else of)))
         self._tell(PbxLost("another client took over"))
 
     def connection_returns(self) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import media_core
+from media_core import batch
 
 ENCODERS = ["ulaw_encode", "alaw_encode"]
 DECODERS = ["ulaw_decode", "alaw_decode"]
@@ -18,7 +19,7 @@ PAYLOAD = np.arange(7 * 163, dtype=np.uint32).astype(np.uint8).reshape(7, 163)
 
 def batch_of(name: str) -> Callable[[Any], Any]:
     """Return the function for many frames."""
-    function: Callable[[Any], Any] = getattr(media_core, f"{name}_batch")
+    function: Callable[[Any], Any] = getattr(batch, f"{name}_batch")
     return function
 
 
@@ -38,7 +39,7 @@ def test_rows_are_decoded_as_frames_are(name: str) -> None:
 
 def test_levels_of_rows_are_those_of_frames() -> None:
     pcm = np.concatenate([PCM, np.zeros((1, 163), np.int16)])
-    levels = media_core.level_dbfs_batch(pcm)
+    levels = batch.level_dbfs_batch(pcm)
     assert levels == pytest.approx([media_core.level_dbfs(row.tobytes()) for row in pcm], abs=1e-4)
 
 
@@ -48,7 +49,7 @@ def test_nothing_in_gives_nothing_out(shape: tuple[int, int]) -> None:
         assert batch_of(name)(np.zeros(shape, np.int16)).shape == shape
     for name in DECODERS:
         assert batch_of(name)(np.zeros(shape, np.uint8)).shape == shape
-    assert media_core.level_dbfs_batch(np.zeros(shape, np.int16)).tolist() == [-100.0] * shape[0]
+    assert batch.level_dbfs_batch(np.zeros(shape, np.int16)).tolist() == [-100.0] * shape[0]
 
 
 @pytest.mark.parametrize("name", [*ENCODERS, "level_dbfs"])
@@ -61,4 +62,4 @@ def test_arrays_of_another_kind_are_refused(name: str, wrong: object) -> None:
 def test_arrays_that_may_not_be_written_are_read() -> None:
     pcm = np.frombuffer(bytes(640), np.int16).reshape(2, 160)
     assert not pcm.flags.writeable
-    assert media_core.ulaw_encode_batch(pcm).tobytes() == b"\xff" * 320
+    assert batch.ulaw_encode_batch(pcm).tobytes() == b"\xff" * 320
