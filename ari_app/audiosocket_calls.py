@@ -154,6 +154,10 @@ class AudioSocketCallControl:
             raise PbxRefused(f"a leg in {APPLICATION}() has the audio connection that it came with, and no other")
         await connect(AudioSocketPeer(leg.connection_id, AudioCodec.SLIN))
 
+    async def audio_sent(self, leg_id: LegId) -> int | None:
+        """Tell nothing: the connection tells by itself when it is cut."""
+        return None
+
     async def send_dtmf(self, leg_id: LegId, digits: str) -> None:
         """Send keys, one after the other (Asterisk needs app_senddtmf.so)."""
         entry = self._entry(leg_id)

@@ -220,6 +220,11 @@ class AriCallControl:
             await self._bridges.release(leg_id)
             raise LegGone(f"leg {leg_id} ended while its audio was connected")
 
+    async def audio_sent(self, leg_id: LegId) -> int | None:
+        """Ask for the party's RTP statistics; parties without RTP have none."""
+        self._require_started()
+        return await self._rest.rtp_packets_sent(leg_id)
+
     async def send_dtmf(self, leg_id: LegId, digits: str) -> None:
         """Send keys; Asterisk plays them one after the other."""
         checked_digits(digits)

@@ -201,6 +201,17 @@ class AriRest:
         body = {"variables": dict(variables)}
         await self._http.request("POST", ["channels", channel_id, "variables"], _ignore, body=body)
 
+    async def rtp_packets_sent(self, channel_id: str) -> int | None:
+        """Return how many RTP packets Asterisk has sent to the channel's party; None for a channel without RTP."""
+        try:
+            return await self._http.request(
+                "GET", ["channels", channel_id, "rtp_statistics"], lambda answer: int(answer["txcount"])
+            )
+        except AriRefused as err:
+            if err.not_found:
+                return None
+            raise
+
     async def continue_in_dialplan(self, channel_id: str, **place: str | int) -> None:
         """Let the dialplan go on where it was, or at `context`, `extension` and `priority`."""
         await self._post(["channels", channel_id, "continue"], **place)

@@ -60,6 +60,11 @@ class CallAudioBase(ABC):
         return max(0, self._beats - 1) * self._codec.frame_samples
 
     @property
+    def peer_silent_ms(self) -> int:
+        """How long nothing has come from the PBX; 0 over a connection, which ends when the link is cut."""
+        return 0
+
+    @property
     def played_samples(self) -> int:
         """How many samples given to `play()` have gone out (idle silence not counted)."""
         return self._playout.played_samples

@@ -94,6 +94,11 @@ class RtpAudio(CallAudioBase):
         self._discard_waiting()
         self._begin()
 
+    @property
+    def peer_silent_ms(self) -> int:
+        """How long no packet has come from the peer: normal while the caller's phone sends nothing in silence."""
+        return (self.position - self._heard_at) * 1000 // self._codec.rate_hz
+
     async def aclose(self) -> None:
         """End the media and give the port back. May be called twice."""
         self._end()

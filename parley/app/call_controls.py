@@ -83,6 +83,10 @@ class CallControls:
         """As the port says."""
         await self._of(leg_id).attach_audio(leg_id, target, connect)
 
+    async def audio_sent(self, leg_id: LegId) -> int | None:
+        """As the port says."""
+        return await self._of(leg_id).audio_sent(leg_id)
+
     async def send_dtmf(self, leg_id: LegId, digits: str) -> None:
         """As the port says."""
         await self._of(leg_id).send_dtmf(leg_id, digits)

@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Any
 
+from audio_fork.call_audio import CallAudioBase
 from audio_fork.errors import AudioForkError
 from audio_fork.recording import StereoRecorder
 from parley.app.audio_lines import AudioLine, AudioLines
+from parley.app.audio_watch import until_unheard
 from parley.app.call_arguments import CallArguments
 from parley.app.call_results import ParleyStatus, result_variables
 from parley.app.dialplan_arrivals import DialplanArrivals
@@ -106,6 +109,7 @@ class CallRunner:
         self._resumed = resumed is not None
         """Its record is begun."""
         self._leg_is_ours = True
+        self._held = False
         self._leg_gone = asyncio.Event()
         self._hung_up_first = False
         """The caller was gone when he was to be sent on."""
@@ -126,10 +130,12 @@ class CallRunner:
 
     def leg_held(self) -> None:
         """The caller has put us on hold."""
+        self._held = True
         self._session.caller_holds()
 
     def leg_retrieved(self) -> None:
         """The caller is back from hold."""
+        self._held = False
         self._session.caller_retrieves()
 
     def leg_gone(self, cause: HangupCause) -> None:
@@ -188,6 +194,9 @@ class CallRunner:
             if recorder is not None and self._answered:
                 audio.record_to(recorder)
                 self._recordings.append(self._recording_path)
+            if self._answered:
+                watch = asyncio.create_task(self._watch(audio), name=f"audio watch {self.call_id}")
+                stack.push_async_callback(_stopped, watch)
             end = await conversation
             if reason is None and end.reason is EndReason.PBX_LOST and await self._caller_was_lost():
                 reason = EndReason.CALLER_HUNG_UP
@@ -198,6 +207,11 @@ class CallRunner:
             transferred_to=transferred_to,
             recording="\n".join(map(str, self._recordings)),
         )
+
+    async def _watch(self, audio: CallAudioBase) -> None:
+        """End the audio when the caller does not hear it any more: the dialplan takes the call."""
+        await until_unheard(audio, self._services.control, self._leg.id, is_held=lambda: self._held)
+        audio.fail("the PBX passes none of our audio on to the caller")
 
     async def _caller_was_lost(self) -> bool:
         """Tell whether the audio ended because the leg did."""
@@ -384,7 +398,7 @@ class CallRunner:
         return recorder
 
 
-async def _stopped(task: asyncio.Task[SessionEnd]) -> None:
+async def _stopped(task: asyncio.Task[Any]) -> None:
     """Cancel a task that is still running, and wait for it."""
     task.cancel()
     await asyncio.wait([task])

@@ -73,6 +73,10 @@ class CallControl(Protocol):
         """
         ...
 
+    async def audio_sent(self, leg_id: LegId) -> int | None:
+        """Return how many packets of audio the PBX has sent to the party; None where it does not tell."""
+        ...
+
     async def send_dtmf(self, leg_id: LegId, digits: str) -> None:
         """Send keys to the party. Digits are `0123456789*#ABCD`; anything else raises InvalidRequest."""
         ...

@@ -187,6 +187,23 @@ async def test_silence_goes_to_the_caller_while_nothing_is_played(bench: Asteris
 
 
 @every_transport
+async def test_the_pbx_tells_whether_it_passes_our_audio_on(bench: AsteriskBench, way: str) -> None:
+    async with call_over(bench, way) as call:
+        await asyncio.sleep(0.3)
+        before = await bench.control.audio_sent(call.leg_id)
+        await asyncio.sleep(0.3)
+        after = await bench.control.audio_sent(call.leg_id)
+        assert before is not None
+        assert after is not None
+        assert after > before
+        await call.audio.aclose()
+        await asyncio.sleep(0.3)
+        ended = await bench.control.audio_sent(call.leg_id)
+        await asyncio.sleep(0.3)
+        assert await bench.control.audio_sent(call.leg_id) == ended
+
+
+@every_transport
 async def test_a_key_counts_once(bench: AsteriskBench, way: str) -> None:
     async with call_over(bench, way) as call:
         await call.phone.press("5", 80)

@@ -64,6 +64,8 @@ class LegRecord:
     audio: AudioTarget | None = None
     """Where the leg's audio goes now; None before `attach_audio` and after the leg has ended or left."""
     audio_history: list[AudioTarget] = field(default_factory=list)
+    packets_sent: int | None = None
+    """Packets of audio that the PBX says it has sent to the party."""
     digits_sent: str = ""
     on_hold: bool = False
     """We play music to the party."""
@@ -275,6 +277,10 @@ class FakeCallControl:
                 return AudioSocketPeer(connection_id, codec)
             case _:
                 return WebSocketPeer(f"ws://127.0.0.1:9/media/{number}", target.codec)
+
+    async def audio_sent(self, leg_id: LegId) -> int | None:
+        """Return what `packets_sent` of the record says."""
+        return self._asked("audio_sent", leg_id).packets_sent
 
     async def send_dtmf(self, leg_id: LegId, digits: str) -> None:
         """Note the digits."""
