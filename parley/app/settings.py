@@ -24,6 +24,7 @@ CARRIED = {"rtp": RTP_CODECS, "websocket": WEBSOCKET_CODECS, "audiosocket": AUDI
 """Codecs by transport."""
 _PLAIN_PATH = re.compile(r"[0-9A-Za-z_./-]+")
 Port = Annotated[int, Field(ge=1, le=65535)]
+PortOrNone = Annotated[int, Field(ge=0, le=65535)]
 
 
 class SettingsError(Exception):
@@ -145,6 +146,8 @@ class MediaSettings(Section):
     last_port: Port = 21998
     audiosocket_port: Port = 9092
     """TCP."""
+    audiosocket_standby_port: PortOrNone = 0
+    """Of the node that is the standby application; 0: the port behind `audiosocket_port`."""
 
     def codec_for(self, wideband: bool) -> AudioCodec:
         """Return the codec of a call; wideband: the party's own audio reaches beyond 4 kHz."""
@@ -200,7 +203,7 @@ class HttpSettings(Section):
 
     host: str = "127.0.0.1"
     port: Port = 8089
-    standby_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    standby_port: PortOrNone = 0
     """Of the node that is the standby application; 0: the port behind `port`."""
 
 
@@ -303,9 +306,23 @@ class Settings(BaseSettings):
         return name, self.asterisk.standby_application or f"{name}-b"
 
     @property
-    def standby_port(self) -> int:
-        """Where the node that is the standby application serves health and metrics."""
-        return self.http.standby_port or self.http.port + 1
+    def uses_audiosocket_port(self) -> bool:
+        """Whether Asterisk connects to `media.audiosocket_port`: with the audio of all calls, or by AudioSocket()."""
+        return self.media.transport == "audiosocket" or self.asterisk.audiosocket_app.enabled
+
+    def node_environment(self, application: str) -> dict[str, str]:
+        """Return what is a node's own, for its environment: its name, and the ports that it listens on.
+
+        application: one of `application_names`.
+        """
+        port, audiosocket_port = self.http.port, self.media.audiosocket_port
+        if application != self.asterisk.application:
+            port = self.http.standby_port or port + 1
+            audiosocket_port = self.media.audiosocket_standby_port or audiosocket_port + 1
+        own = {"PARLEY_ASTERISK__APPLICATION": application, "PARLEY_HTTP__PORT": str(port)}
+        if self.uses_audiosocket_port:
+            own["PARLEY_MEDIA__AUDIOSOCKET_PORT"] = str(audiosocket_port)
+        return own
 
     @property
     def database_url(self) -> str:

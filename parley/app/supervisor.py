@@ -179,9 +179,8 @@ class ServingName:
 
 
 def _pair(settings: Settings, config: Path | None, folder: Path, name: str) -> Pair:
-    port = settings.http.port if name == settings.asterisk.application else settings.standby_port
     telling = {"NOTIFY_SOCKET": str(folder / SOCKET_NAME)}
-    environment = telling | {"PARLEY_ASTERISK__APPLICATION": name, "PARLEY_HTTP__PORT": str(port)}
+    environment = telling | settings.node_environment(name)
     workers = []
     if not settings.worker.address:
         address = environment["PARLEY_WORKER__ADDRESS"] = f"unix:{folder / name}.sock"

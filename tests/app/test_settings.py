@@ -133,6 +133,25 @@ def test_codec_of_a_call_follows_transport_setting_and_caller(
     assert set(settings.rates_hz) == {AudioCodec(narrow).rate_hz, AudioCodec(wide).rate_hz}
 
 
+@pytest.mark.parametrize(
+    ("more", "first", "second"),
+    [
+        ("[media]\ntransport = 'audiosocket'\n", "9092", "9093"),
+        ("[media]\ntransport = 'audiosocket'\naudiosocket_standby_port = 9192\n", "9092", "9192"),
+        ("[asterisk.ami]\nusername = 'parley'\n[asterisk.audiosocket_app]\nenabled = true\n", "9092", "9093"),
+        ("[media]\naudiosocket_port = 65535\n", None, None),
+    ],
+)
+def test_both_nodes_of_an_upgrade_listen_on_ports_of_their_own(
+    tmp_path: Path, more: str, first: str | None, second: str | None
+) -> None:
+    settings = load_settings(write(tmp_path, more + MINIMAL))
+    nodes = [settings.node_environment(name) for name in settings.application_names]
+    assert [node["PARLEY_ASTERISK__APPLICATION"] for node in nodes] == ["parley", "parley-b"]
+    assert [node["PARLEY_HTTP__PORT"] for node in nodes] == ["8089", "8090"]
+    assert [node.get("PARLEY_MEDIA__AUDIOSOCKET_PORT") for node in nodes] == [first, second]
+
+
 def test_transports_without_udp_ports_need_none(tmp_path: Path) -> None:
     text = "[media]\ntransport = 'websocket'\nfirst_port = 2000\nlast_port = 2001\n" + MINIMAL
     assert load_settings(write(tmp_path, text)).media.transport == "websocket"

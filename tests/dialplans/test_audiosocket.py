@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
@@ -185,6 +186,20 @@ async def test_busy_node_and_absent_node_are_passed_over(pbx: Asterisk, phone: S
         (await asyncio.wait_for(desk.connections.get(), 5)).write(b"\x00\x00\x00")
         assert await result(pbx, call) == "FAILED///0"
         assert len(busy.asked) == 1
+
+
+async def test_both_nodes_of_an_upgrade_are_asked_where_the_site_names_none(
+    pbx: Asterisk, phone: SipPhone, desk: Desk
+) -> None:
+    await pbx.cli('dialplan set global PARLEY_AUDIOSOCKET ""')
+    before = len(pbx.log())
+    call = phone.dial("840")
+    await call.wait_ended(10.0)
+    asked = re.findall(r'"LOCAL\(node\)=([^"]+)"', "\n".join(pbx.log()[before:]))
+    assert asked == [
+        "http://127.0.0.1:8089/audiosocket",
+        "http://127.0.0.1:8090/audiosocket",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -68,16 +68,18 @@ async def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @asynccontextmanager
 async def serving_audiosocket(
-    pbx: Asterisk, folder: Path, more: str = "", password: str = "", ami_port: int = 0
+    pbx: Asterisk, folder: Path, more: str = "", password: str = "", ami_port: int = 0, command: str = "serve"
 ) -> AsyncIterator[Node]:
-    """Run a node that lets callers in by AudioSocket(), and tell the dialplan where it is."""
+    """Run a node that lets callers in by AudioSocket(), and tell the dialplan where it, and its standby, are."""
     (folder / "ami.password").write_text(password or pbx.ami_password)
     settings = (
         f'[asterisk.ami]\nusername = "parley"\npassword_file = "ami.password"\nport = {ami_port or pbx.ami_port}\n'
         f"[asterisk.audiosocket_app]\nenabled = true\n[media]\naudiosocket_port = {pbx.ports.first + 6}\n"
     )
-    async with serving(pbx, folder, SETTINGS + RECEPTION + settings + more) as node:
-        await pbx.cli(f"dialplan set global PARLEY_AUDIOSOCKET http://127.0.0.1:{node.process.http_port}/audiosocket")
+    async with serving(pbx, folder, SETTINGS + RECEPTION + settings + more, command=command) as node:
+        port = node.process.http_port
+        doors = "&".join(f"http://127.0.0.1:{number}/audiosocket" for number in (port, port + 1))
+        await pbx.cli(f"dialplan set global PARLEY_AUDIOSOCKET {doors}")
         yield node
 
 
@@ -229,6 +231,27 @@ async def test_killed_node_s_caller_reaches_a_person_at_once(pbx: Asterisk, cent
         await node.process.kill()
         await reaches_a_person(centre, caller, 2.0)
         assert (await seen_by_dialplan(pbx, "RETURNED")).startswith("FAILED/")
+
+
+async def test_upgrade_lets_the_old_node_finish_its_caller_and_new_ones_come_to_the_new_node(
+    pbx: Asterisk, centre: CallCentre, tmp_path: Path
+) -> None:
+    async with serving_audiosocket(pbx, tmp_path, command="supervise") as node:
+        first = await talking(centre, NUMBER)
+        os.kill(node.process.pid, signal.SIGHUP)
+        await node.logged("new node takes the calls, the old one finishes its own", timeout_s=30.0)
+        await node.logged("retiring")
+        second = await talking(centre, NUMBER)
+        await first.press("471508")
+        await first.wait_ended(15.0)
+        await node.logged("child ended", 2, timeout_s=15.0)
+        third = await talking(centre, NUMBER)
+        for caller in (second, third):
+            await caller.press("471508")
+            await caller.wait_ended(15.0)
+        records = await node.ended_records(3)
+        assert [record.start.node for record in records] == ["parley", "parley-b", "parley-b"]
+        assert {record.end.reason for record in records if record.end} == {EndReason.COMPLETED}
 
 
 async def test_absent_node_s_callers_reach_a_person_unanswered(pbx: Asterisk, centre: CallCentre) -> None:

@@ -126,10 +126,6 @@ async def say_number(call: PhoneCall, number: str) -> int:
     return tries
 
 
-async def bridges_of(pbx: Asterisk) -> list[str]:
-    return (await pbx.cli("bridge show all")).splitlines()[1:]
-
-
 async def crowd_at(pbx: Asterisk, node: Node) -> Crowd:
     """Have ten phones call at once."""
     pid = node.process.pid
@@ -153,7 +149,7 @@ async def crowd_at(pbx: Asterisk, node: Node) -> Crowd:
         callers=callers,
         records={number: last[phone.user] for phone, number in zip(phones, NUMBERS, strict=True)},
         channels=await pbx.channels(),
-        bridges=await bridges_of(pbx),
+        bridges=await pbx.bridges(),
         open_before=open_before,
         open_meanwhile=open_meanwhile,
         open_after=open_files(pid),

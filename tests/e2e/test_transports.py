@@ -48,7 +48,6 @@ async def test_caller_is_understood_by_speech_and_by_keys_and_nothing_is_left(
         await asyncio.gather(_speak(speaking), _key(keying))
         records = await node.ended_records(2)
         await pbx.wait_until_idle()
-        assert (await pbx.cli("bridge show all")).splitlines()[1:] == []
         assert node.complaints() == []
     spoken, keyed = sorted(records, key=lambda record: record.turns[-1].caller_keys)
     for call in (speaking, keying):

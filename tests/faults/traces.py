@@ -49,7 +49,7 @@ class Traces:
 async def traces_of(pbx: Asterisk, node: ParleyProcess | None) -> Traces:
     """Count now. node: None while it does not run, then its counts are 0."""
     concise = await pbx.cli("core show channels concise")
-    bridges = (await pbx.cli("bridge show all")).splitlines()[1:]
+    bridges = await pbx.bridges()
     pbx_targets, pbx_udp = _targets(pbx.pid), _inodes(pbx.pid, "udp")
     pid = node.pid if node is not None else 0
     targets = _targets(pid) if pid else []

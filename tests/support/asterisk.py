@@ -176,12 +176,16 @@ class Asterisk:
         concise = await self.cli("core show channels concise")
         return [line.split("!")[0] for line in concise.splitlines() if "!" in line]
 
+    async def bridges(self) -> list[str]:
+        """Return what the console says of each bridge, channels or none in it."""
+        return (await self.cli("bridge show all")).splitlines()[1:]
+
     async def wait_until_idle(self, timeout_s: float = 5.0) -> None:
-        """Wait until no channel is left. Raises AsteriskFailed naming those that stay."""
+        """Wait until neither channel nor bridge is left. Raises AsteriskFailed naming those that stay."""
         deadline = asyncio.get_running_loop().time() + timeout_s
-        while left := await self.channels():
+        while left := await self.channels() or await self.bridges():
             if asyncio.get_running_loop().time() > deadline:
-                raise AsteriskFailed(f"channels left behind: {', '.join(left)}")
+                raise AsteriskFailed(f"channels or bridges left behind: {', '.join(left)}")
             await asyncio.sleep(0.05)
 
     def queue_log(self) -> list[str]:
