@@ -8,15 +8,18 @@ SOURCES := parley ari_app audio_fork media_core demo tests tools benchmarks setu
 demo: prepare-pbx      ## one real call on a private Asterisk; ARGS=--listen stays up for your softphone
 	$(PY) -m demo $(ARGS)
 
-# Calls on a real Asterisk run in real time: where the machine stood still meanwhile, what failed is run once more.
+# Two processes at a time, whatever the machine: each module on its own Asterisk, whose calls run in real time.
+PAIRED  := -n 2 --dist loadfile
+
+# Where the machine stood still during such a call, what failed is run once more, alone.
 test: prepare-pbx prepare-peers      ## everything: unit, contract and end-to-end on a real Asterisk
-	$(PY) -m pytest -m "not contract and not e2e and not faults"
-	$(PY) -m pytest -m "contract or e2e" || { \
+	$(PY) -m pytest $(PAIRED) -m "not contract and not e2e and not faults"
+	$(PY) -m pytest $(PAIRED) -m "contract or e2e" || { \
 		echo "make test: once more, only what failed (see above)"; \
 		$(PY) -m pytest -m "contract or e2e" --last-failed --last-failed-no-failures none; }
 
 test-fast: prepare prepare-peers     ## unit tests only: no PBX
-	$(PY) -m pytest -m "not contract and not e2e and not faults" $(ARGS)
+	$(PY) -m pytest $(PAIRED) -m "not contract and not e2e and not faults" $(ARGS)
 
 test-faults: prepare-pbx  ## everything that may fail, fails in mid-call; the table goes to build/test/faults.json
 	$(PY) -m pytest tests/faults -m faults $(ARGS)

@@ -62,7 +62,7 @@ FAULTS = [
 ]
 
 
-AT_ONCE = 12
+AT_ONCE = 6
 """Calls: what a busy test machine keeps up with within their deadlines."""
 
 
@@ -95,7 +95,7 @@ async def failing(folder: Path, flow: str, name: str, fault: Fault, times: int =
     own.mkdir()
     async with small_pbx() as pbx:
         pbx.fail(REQUESTS[name], fault, times)
-        async with ari_node(own, flow, pbx, deadline_s=0.8 if fault.is_silence else 2.0) as node:
+        async with ari_node(own, flow, pbx, deadline_s=1.0 if fault.is_silence else 4.0) as node:
             yield node
 
 
