@@ -49,10 +49,12 @@ async def case(request: pytest.FixtureRequest, site: FaultSite) -> AsyncIterator
 
 
 def case_names(item: pytest.Item) -> list[str]:
-    """Return the names that a test's marker gives."""
+    """Return the names that a test's marker gives, with the audio's transport where the test is for several."""
     marker = item.get_closest_marker("case")
     assert marker is not None, f"{item.name} has no @pytest.mark.case"
-    return [str(name) for name in marker.args]
+    callspec = getattr(item, "callspec", None)
+    transport = callspec.params.get("site") if callspec is not None else None
+    return [f"{name}, audio by {transport}" if transport else str(name) for name in marker.args]
 
 
 @pytest.hookimpl(wrapper=True)

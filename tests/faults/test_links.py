@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -68,6 +69,22 @@ async def test_ari_link_is_cut(case: Case, network: Network, seconds: float) -> 
 @pytest.mark.parametrize("seconds", cuts("media"))
 async def test_media_link_is_cut(case: Case, network: Network, seconds: float) -> None:
     await cut(case, network, "media", seconds)
+
+
+@pytest.mark.parametrize(
+    ("transport", "link"),
+    [
+        pytest.param("websocket", "ari", marks=pytest.mark.case("link of ARI and WebSocket audio cut for 30 s")),
+        pytest.param("audiosocket", "media", marks=pytest.mark.case("link of AudioSocket audio cut for 30 s")),
+    ],
+)
+async def test_link_of_an_audio_connection_is_cut(
+    case: Case, site: FaultSite, network: Network, transport: str, link: str
+) -> None:
+    environment = {"PARLEY_MEDIA__TRANSPORT": transport}
+    async with site.node_at(replace(site.place, node_environment=environment)):
+        await cut(case, network, link, 30.0)
+    await site.start_node()
 
 
 @pytest.mark.parametrize("seconds", cuts("AMI"))
