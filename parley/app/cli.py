@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from parley import __version__
+from parley.app.exit_status import exit_status
 from parley.app.findings import Finding, Level
 from parley.app.settings import DEFAULT_FILE, Settings, SettingsError, load_settings
 
@@ -37,22 +38,23 @@ MARKS = {Level.OK: "[green]ok     [/]", Level.WARNING: "[yellow]warning[/]", Lev
 
 
 def main() -> None:
-    """Run the command line; user errors end with one message and status 2."""
+    """Run the command line; user errors end with one message, and status 2, or 75 where it may work later."""
     try:
         app()
-    except _user_errors() as err:
+    except user_errors() as err:
         errors.print(f"[red]parley:[/] {escape(str(err))}", highlight=False, soft_wrap=True)
-        sys.exit(2)
+        sys.exit(exit_status(err))
 
 
-def _user_errors() -> tuple[type[Exception], ...]:
+def user_errors() -> tuple[type[Exception], ...]:
     """Return the errors that the user can do something about; asked for when there is one."""
+    from audio_fork.errors import AudioForkError
     from parley.app.init_asterisk import InitError
     from parley.call_control import CallControlError
     from parley.conversation.errors import FlowError
     from parley.store import StoreError
 
-    return SettingsError, InitError, FlowError, StoreError, CallControlError, OSError
+    return SettingsError, InitError, FlowError, StoreError, CallControlError, AudioForkError, OSError
 
 
 @app.callback(invoke_without_command=True)

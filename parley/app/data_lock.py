@@ -11,26 +11,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from parley.app.settings import SettingsError
+from parley.app.exit_status import is_passing
+from parley.app.settings import NotYet, SettingsError
 
 
 @contextmanager
 def data_lock(folder: Path, node: str) -> Iterator[None]:
     """Hold a node's name in the folder for this process; the lock goes with the process, however it ends.
 
-    node: letters, digits, `_` and `-`. Raises SettingsError when another process holds it, or the folder cannot be
-    written.
+    node: letters, digits, `_` and `-`. Raises NotYet when another process holds it (it may be about to end),
+    SettingsError when the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / f"{node}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as err:
-        raise SettingsError(f"data_dir = {str(folder)!r} cannot be written ({err.strerror})") from err
+        kind = NotYet if is_passing(err) else SettingsError
+        raise kind(f"data_dir = {str(folder)!r} cannot be written ({err.strerror})") from err
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as err:
-            raise SettingsError(
+            raise NotYet(
                 f"asterisk.application = {node!r} is served by another process with this data_dir ({folder}): stop it, "
                 "or give this node an application name (or a data_dir) of its own"
             ) from err

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from parley import __version__
+from parley.app.exit_status import is_passing
 from parley.app.metrics import Metrics
-from parley.app.settings import SettingsError
+from parley.app.settings import NotYet, SettingsError
 
 Check = Callable[[], Awaitable[str]]
 """Returns an empty string, or what is wrong; it does not raise."""
@@ -67,7 +68,7 @@ class HealthServer:
         return self._port
 
     async def start(self) -> None:
-        """Listen. Raises SettingsError when host or port cannot be had."""
+        """Listen. Raises SettingsError when host or port cannot be had; NotYet, when not now."""
         application = web.Application()
         application.add_routes(
             [
@@ -83,7 +84,8 @@ class HealthServer:
             await web.TCPSite(self._runner, self._host, self._port).start()
         except OSError as err:
             await self.aclose()
-            raise SettingsError(_explain(err, self._host, self._port)) from err
+            kind = NotYet if is_passing(err) else SettingsError
+            raise kind(_explain(err, self._host, self._port)) from err
         self._port = self._runner.addresses[0][1]
 
     async def aclose(self) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import NoReturn
 
 from ari_app.ami import AmiClient
@@ -29,7 +30,7 @@ from parley.app.metrics import Metrics
 from parley.app.notify import Notifier
 from parley.app.observed_call_log import ObservedCallLog
 from parley.app.own_worker import check_engines, open_worker
-from parley.app.patient_call_log import PatientCallLog
+from parley.app.patient_call_log import PatientCallLog, committed
 from parley.app.prompt_warmer import warm_prompts
 from parley.app.readiness import started_checks, still_starting
 from parley.app.resume import FoundCall, ResumedCall, claim_calls, give_back, prepare
@@ -53,7 +54,7 @@ RESUME_WITHOUT_WORKER_S = 3.0
 async def serve(settings: Settings) -> None:
     """Serve calls until told to stop; then drain.
 
-    Raises SettingsError, FlowError, StoreError, or CallControlError when it cannot start.
+    Raises SettingsError, FlowError, StoreError, AudioForkError, or CallControlError when it cannot start.
     """
     signals = StopSignals()
     notifier = Notifier()
@@ -152,7 +153,8 @@ class Node:
         """Wait for what new calls need, then take them. Raises SettingsError."""
         flows, channel = self._services.flows, self._worker.channel
         alive = [call.start.call_id for call in self._resumed]
-        abandoned = await self._log.close_abandoned(self._clock.time(), self._name, alive)
+        close = partial(self._log.close_abandoned, self._clock.time(), self._name, alive)
+        abandoned = await committed(close, self._metrics, "records of an earlier run not closed yet")
         if abandoned:
             logger.warning("records of an earlier run closed", extra={"calls": len(abandoned)})
         await self._worker.wait_ready()

@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from parley.app.child_process import worker_command
 from parley.app.metrics import Metrics
-from parley.app.settings import Settings, SettingsError
+from parley.app.settings import NotYet, Settings, SettingsError
 from parley.app.voices import synthesizer_engine
 from parley.conversation.errors import EngineUnavailable
 from parley.conversation.flow.flow import Flow
@@ -25,6 +25,7 @@ START_S = 60.0
 """Loading the models takes about two seconds on a quiet machine."""
 ANSWER_S = 2.0
 LOOK_AGAIN_S = 0.2
+NO_SUCH_ENGINE = "the worker has no such engine"
 
 
 class Worker:
@@ -36,7 +37,7 @@ class Worker:
         self._own = own
 
     async def wait_ready(self) -> None:
-        """Return when it answers. Raises SettingsError when it does not within START_S."""
+        """Return when it answers. Raises NotYet when it does not within START_S."""
         try:
             if self._own is not None:
                 return await self._own.wait_ready(START_S)
@@ -46,9 +47,9 @@ class Worker:
                     await asyncio.sleep(LOOK_AGAIN_S)
                     problem = await worker_problem(self.channel)
         except EngineUnavailable as err:
-            raise SettingsError(f"{err}; the worker's own log lines above say why") from err
+            raise NotYet(f"{err}; the worker's own log lines above say why") from err
         except TimeoutError as err:
-            raise SettingsError(
+            raise NotYet(
                 f"the inference worker at worker.address does not answer after {START_S:g} s: start it, or correct "
                 "the address"
             ) from err
@@ -90,19 +91,20 @@ async def worker_problem(channel: grpc.aio.Channel, service: str = "") -> str:
         answer = await health_pb2_grpc.HealthStub(channel).Check(request, timeout=ANSWER_S)
     except grpc.aio.AioRpcError as err:
         if err.code() is grpc.StatusCode.NOT_FOUND:
-            return "the worker has no such engine"
+            return NO_SUCH_ENGINE
         return f"the worker does not answer ({err.code().name})"
     return "" if answer.status == health_pb2.HealthCheckResponse.SERVING else "the worker is stopping"
 
 
 async def check_engines(settings: Settings, flows: Mapping[str, Flow], channel: grpc.aio.Channel) -> None:
-    """Raise SettingsError when an agent names an engine that the worker does not have."""
+    """Raise SettingsError when an agent names an engine that the worker does not have, NotYet when it does not say."""
     for name, agent in settings.agents.items():
         language = agent.language or flows[name].languages[0]
         wanted = {"recognizer": agent.recognizer, "synthesizer": synthesizer_engine(agent, language)}
         for kind, engine in wanted.items():
             if problem := await worker_problem(channel, f"{kind}/{engine}"):
-                raise SettingsError(
+                error = SettingsError if problem == NO_SUCH_ENGINE else NotYet
+                raise error(
                     f"agents.{name}.{kind} = {engine!r}: {problem}; its log lines above say which engines it left out "
                     "and which package each one needs"
                 )

@@ -9,12 +9,15 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import TypeVar
 
 from parley.app.metrics import Metrics
 from parley.conversation.ports import CallLog
 from parley.conversation.record import CallEnd, CallNote, CallStart, Turn
 from parley.conversation.resume_point import ResumePoint
 from parley.store import StoreError
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -59,15 +62,23 @@ class PatientCallLog:
         await self._inner.followed_up(call_id, note)
 
     async def _commit(self, write: Callable[[], Awaitable[None]]) -> None:
-        told = False
-        while True:
-            try:
-                return await write()
-            except StoreError as err:
-                if not err.retryable:
-                    raise
-                if not told:
-                    told = True
-                    self._metrics.record_failed(err)
-                    logger.error("call record not written yet", extra={"code": err.code, "problem": str(err)})
-            await asyncio.sleep(self._pause_s)
+        await committed(write, self._metrics, "call record not written yet", self._pause_s)
+
+
+async def committed(write: Callable[[], Awaitable[T]], metrics: Metrics, complaint: str, pause_s: float = PAUSE_S) -> T:
+    """Write for as long as it takes, and return what that gave; the trouble is told and counted once.
+
+    complaint: the line of the log. Raises StoreError where trying again would not help.
+    """
+    told = False
+    while True:
+        try:
+            return await write()
+        except StoreError as err:
+            if not err.retryable:
+                raise
+            if not told:
+                told = True
+                metrics.record_failed(err)
+                logger.error(complaint, extra={"code": err.code, "problem": str(err)})
+        await asyncio.sleep(pause_s)

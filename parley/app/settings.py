@@ -30,6 +30,18 @@ PortOrNone = Annotated[int, Field(ge=0, le=65535)]
 class SettingsError(Exception):
     """The settings cannot be used. One line per problem: which key, what is wrong, what to write."""
 
+    code = "settings"
+    """Stable name for logs."""
+    retryable = False
+    """Whether the same settings may do later."""
+
+
+class NotYet(SettingsError):
+    """What the settings name is not there yet, or is still taken: a port, a name, the worker."""
+
+    code = "not_yet"
+    retryable = True
+
 
 class Section(BaseModel):
     """A table of parley.toml; unknown keys are errors."""

@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from parley.app.child_process import ChildProcess, node_command, worker_command
+from parley.app.exit_status import CANNOT_WORK
 from parley.app.notify import READY
 from parley.app.settings import Settings
 from parley.app.stop_signals import RETIRE
@@ -29,8 +30,6 @@ LOOK_S, TICK_S = 0.1, 0.5
 WORKER_STOP_S = 5.0
 MARGIN_S = 15.0
 """Beyond `drain_s`: a node hands its last calls over, and completes their records."""
-CANNOT_WORK = 2
-"""Status of a node with an error in its settings."""
 CREDENTIALS = struct.Struct("3i")
 SOCKET_NAME = "notify"
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from parley.app.exit_status import CANNOT_WORK
+
 logger = logging.getLogger(__name__)
 NEVER = float("inf")
 
@@ -37,7 +39,7 @@ class Wanted(Enum):
 
     ALWAYS = "always"
     UNTIL_DONE = "until done"
-    """Not when it has ended well (status 0) or cannot work (status 2)."""
+    """Not when it has ended well (status 0), or only a person can make it work (status 2)."""
     NO_MORE = "no more"
 
 
@@ -76,7 +78,7 @@ class Keeper:
     @property
     def done(self) -> bool:
         """Whether no child runs and none is wanted."""
-        over = self.wanted is Wanted.UNTIL_DONE and self.status in (0, 2)
+        over = self.wanted is Wanted.UNTIL_DONE and self.status in (0, CANNOT_WORK)
         return self.process is None and (over or self.wanted is Wanted.NO_MORE)
 
     def heard(self, ready: bool) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from parley.app.metrics import Metrics
 from parley.app.observed_call_log import ObservedCallLog
-from parley.app.patient_call_log import PatientCallLog
+from parley.app.patient_call_log import PatientCallLog, committed
 from parley.conversation.journal import Journal
 from parley.conversation.record import CallEnd, CallNote, EndReason
 from parley.store import RecordConflict, StoreError, StoreUnavailable
@@ -77,3 +77,18 @@ async def test_fact_that_will_never_be_taken_is_not_tried_again() -> None:
     with pytest.raises(RecordConflict):
         await PatientCallLog(disk, metrics, pause_s=0).noted("call-1", note(1))
     assert disk.facts == []
+
+
+async def test_closing_records_of_an_earlier_run_waits_for_a_locked_database(caplog: pytest.LogCaptureFixture) -> None:
+    answers: list[StoreError | list[str]] = [LOCKED, LOCKED, ["call-1"]]
+
+    async def close() -> list[str]:
+        answer = answers.pop(0)
+        if isinstance(answer, StoreError):
+            raise answer
+        return answer
+
+    metrics = Metrics()
+    assert await committed(close, metrics, "records of an earlier run not closed yet", pause_s=0) == ["call-1"]
+    assert caplog.messages == ["records of an earlier run not closed yet"]
+    assert failures(metrics, "store_unavailable") == 1

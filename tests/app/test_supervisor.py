@@ -189,7 +189,16 @@ def test_upgrade_during_another_waits_for_its_name(stage: Stage) -> None:
     assert stage.node("parley-b").signals == [RETIRE]
 
 
-@pytest.mark.parametrize("status", [2, 1, -9])
+def test_trouble_that_passes_is_tried_again_for_ever_and_ends_nothing(stage: Stage) -> None:
+    for _ in range(4):
+        stage.node("parley").status = 75
+        assert stage.passes(6.0)
+        assert stage.passes(6.0)
+    assert len(stage.nodes["parley"].started) == 5
+    assert stage.supervision.status == 0
+
+
+@pytest.mark.parametrize("status", [75, 2, 1, -9])
 def test_upgrade_to_a_node_that_does_not_start_is_given_up_and_the_old_one_goes_on(stage: Stage, status: int) -> None:
     stage.becomes_ready("parley")
     stage.supervision.upgrade()

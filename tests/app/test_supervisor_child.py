@@ -129,7 +129,7 @@ def test_child_that_hangs_while_it_stops_is_killed_sooner(child: Keeper, spawn: 
     assert spawn.last.signals == [signal.SIGKILL]
 
 
-@pytest.mark.parametrize(("status", "done"), [(0, True), (2, True), (1, False), (-9, False)])
+@pytest.mark.parametrize(("status", "done"), [(0, True), (2, True), (75, False), (1, False), (-9, False)])
 def test_child_that_is_to_finish_its_work_is_started_again_if_it_dies_before(
     child: Keeper, spawn: FakeSpawner, status: int, done: bool
 ) -> None:
