@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
+import grpc.aio
 import pytest
 from pydantic import BaseModel
 
@@ -16,7 +19,9 @@ from parley.app.doctor import AUDIOSOCKET_APP_MODULES, NEEDED_MODULES, SUBROUTIN
 from parley.app.doctor_media import TRANSPORT_MODULES
 from parley.app.init_asterisk import Choices, init_asterisk
 from parley.app.metrics import Metrics
+from parley.app.readiness import started_checks
 from parley.app.settings import AgentSettings, Settings, load_settings
+from parley.app.switchboard import Switchboard
 from parley.conversation.record import EndReason
 from parley.store import Database
 from tests.support.asterisk import Asterisk, require_asterisk
@@ -42,6 +47,15 @@ def section(name: str, heading: str) -> str:
 def first_cells(text: str) -> list[str]:
     """Return the code in the first cell of every row of the tables in a text."""
     return [code for row in re.findall(r"^\| (.*?) \|", text, re.MULTILINE) for code in re.findall(r"`([^`]+)`", row)]
+
+
+def doubled_rows(text: str) -> list[str]:
+    """Return the first cells that two rows of one table share; empty ones go on with the row above."""
+    doubled = []
+    for table in re.findall(r"(?:^ *\|.*\n?)+", text, re.MULTILINE):
+        cells = [re.split(r"(?<!\\)\|", row)[1].strip() for row in table.splitlines()]
+        doubled += [cell for cell, count in Counter(cells).items() if cell and count > 1]
+    return doubled
 
 
 def examples(name: str, language: str) -> list[str]:
@@ -122,6 +136,23 @@ def test_every_log_message_in_operations_is_one_that_the_program_writes() -> Non
     messages = re.findall(r"^\| `([^`|]+)` \|", section("operations.md", "Logs"), re.MULTILINE)
     assert len(messages) >= 10
     assert [message for message in messages if f'"{message}' not in program] == []
+
+
+def test_operations_names_every_check_of_ready() -> None:
+    checks = started_checks(cast(Switchboard, None), cast(Database, None), cast(grpc.aio.Channel, None))
+    [text] = re.findall(r"^- `/ready`: .*?(?=^- )", section("operations.md", "Health and metrics"), re.M | re.DOTALL)
+    assert set(re.findall(r"`(\w+)`", text)) == set(checks)
+
+
+@pytest.mark.parametrize("path", sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")]), ids=lambda path: path.name)
+def test_no_table_has_two_rows_for_the_same_thing(path: Path) -> None:
+    assert doubled_rows(path.read_text(encoding="utf-8")) == []
+
+
+def test_rows_that_a_merge_has_doubled_are_seen() -> None:
+    table = "| what | value |\n|---|---|\n| `a` | 1 |\n| `b` | 1 |\n| `a` | 2 |\n"
+    assert doubled_rows(table) == ["`a`"]
+    assert doubled_rows(f"{table.replace('| `a` | 2 |', '')}\n\n| `a` | 3 |\n|---|---|\n| | 4 |\n| | 5 |\n") == []
 
 
 async def test_deleting_statements_of_operations_leave_nothing_of_the_calls_before_the_date(tmp_path: Path) -> None:
