@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -10,10 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from parley.app import die_with_parent
 from parley.app.settings import Settings
-
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)
 
 
 class ChildProcess:
@@ -21,13 +18,12 @@ class ChildProcess:
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], ends_with_stdin: bool = False) -> None:
         """Start it. Raises OSError.   environment: added to ours.   ends_with_stdin: else by SIGTERM."""
-        parent = os.getpid()
         self._process = subprocess.Popen(  # noqa: S603 (no shell; the command is ours)
-            command,
+            # -I -S: nothing of the environment, nothing but the standard library: it starts at once.
+            [sys.executable, "-I", "-S", die_with_parent.__file__, str(os.getpid()), *command],
             env={**os.environ, **environment},
             stdin=subprocess.PIPE if ends_with_stdin else subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=lambda: _die_with(parent),  # noqa: PLW1509 (its dangers come with threads, of which there are none)
         )
         self.pid = self._process.pid
 
@@ -48,13 +44,6 @@ class ChildProcess:
             self._process.stdin.close()
         else:
             self._process.send_signal(signal.SIGTERM)
-
-
-def _die_with(parent: int) -> None:
-    """Between fork and exec: have this process killed when the parent dies, even if it just has."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def node_command(config: Path | None) -> list[str]:

@@ -1,7 +1,8 @@
 """`parley supervise`: a node and its worker as children, kept alive; for an upgrade, a second pair beside them.
 
-One loop, no threads. SIGTERM and SIGINT drain the node, then stop the worker. SIGHUP starts a new pair under the other
-application name; when it is ready, it gets the new calls, and the old pair leaves when its last call is over.
+One loop; the only other thread writes the log. SIGTERM and SIGINT drain the node, then stop the worker. SIGHUP starts
+a new pair under the other application name; when it is ready, it gets the new calls, and the old pair leaves when its
+last call is over.
 """
 
 from __future__ import annotations

@@ -25,6 +25,16 @@ child = ChildProcess(["sleep", "60"], {})
 print(child.pid, flush=True)
 time.sleep(60)
 """
+FORKING = """
+import os
+ran = []
+os.register_at_fork(after_in_parent=lambda: ran.append(1))
+from parley.app.child_process import ChildProcess
+child = ChildProcess(["true"], {})
+while child.poll() is None:
+    pass
+print(len(ran), child.poll())
+"""
 BEATING = """
 import asyncio
 from parley.app.notify import Notifier
@@ -66,6 +76,11 @@ def test_child_dies_with_its_parent_however_that_dies() -> None:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
     until(lambda: not is_alive(pid))
+
+
+def test_no_python_runs_between_fork_and_exec_where_a_thread_s_lock_would_stay_locked() -> None:
+    shown = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, cwd=ROOT, check=True, text=True)
+    assert shown.stdout == "0 0\n"
 
 
 def test_child_that_ends_with_its_standard_input_is_asked_so(child: ChildProcess) -> None:
