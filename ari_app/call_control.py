@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ari_app.ami import AmiClient, AmiEvent
+from ari_app.asterisk_info import AsteriskInfo
 from ari_app.backoff import Backoff
 from ari_app.bridges import LegBridges
 from ari_app.connection import FIRST_RETAKE_S, LONGEST_RETAKE_S, EventConnection
@@ -28,7 +29,7 @@ from ari_app.legs import OWN_PREFIX, LegBook
 from ari_app.media_legs import MediaLegs, is_media_leg
 from ari_app.queue_events import EVENTS as QUEUE_EVENTS
 from ari_app.queue_events import QueueEvents
-from ari_app.rest import DEADLINE_S, AriRest, AsteriskInfo
+from ari_app.rest import DEADLINE_S, AriRest
 from ari_app.taken_legs import TakenLegs
 from ari_app.validation import (
     caller_id_of,

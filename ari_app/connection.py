@@ -12,11 +12,12 @@ from typing import NoReturn
 
 import aiohttp
 
+from ari_app.asterisk_info import AsteriskInfo
 from ari_app.backoff import Backoff
 from ari_app.errors import AriNotLoaded, AriRefused
 from ari_app.event_queue import is_milestone
 from ari_app.events import ApplicationReplaced, AriEvent, MalformedEvent, parse_event
-from ari_app.rest import AriRest, AsteriskInfo
+from ari_app.rest import AriRest
 from parley.call_control import CallControlError
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,6 @@ between two media legs. All methods raise as `AriHttp.request` says.
 
 from __future__ import annotations
 
-import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 
 import aiohttp
 
+from ari_app.asterisk_info import AsteriskInfo
 from ari_app.errors import AriRefused
 from ari_app.events import Channel, parse_channel
 from ari_app.http_client import AriHttp
@@ -29,26 +29,6 @@ _REASONS = {
     HangupCause.NO_CIRCUIT_AVAILABLE: "congestion",
 }
 """What Asterisk before 18 has words for; every other cause is `normal` there."""
-
-
-_FIRST_MINOR_WITH_VARIABLES = {20: 20, 22: 10, 23: 4}
-
-
-@dataclass(frozen=True, slots=True)
-class AsteriskInfo:
-    """What Asterisk says about itself."""
-
-    version: str
-    """For instance `22.10.1`, with a distribution's suffix if it has one."""
-    major: int
-    """0 when the version does not begin with a number (a build from git)."""
-    minor: int = 0
-
-    @property
-    def sets_variables_together(self) -> bool:
-        """Whether it has the request that `set_variables` makes: 20.20, 22.10, 23.4 and their successors."""
-        first = _FIRST_MINOR_WITH_VARIABLES.get(self.major)
-        return self.major > max(_FIRST_MINOR_WITH_VARIABLES) or (first is not None and self.minor >= first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,10 +239,7 @@ class AriRest:
 
 
 def _read_info(answer: Any) -> AsteriskInfo:
-    version = str(answer["system"]["version"])
-    numbers = re.match(r"(\d+)(?:\.(\d+))?", version, re.ASCII)
-    major, minor = numbers.groups("0") if numbers else ("0", "0")
-    return AsteriskInfo(version, int(major), int(minor))
+    return AsteriskInfo(str(answer["system"]["version"]))
 
 
 def _read_module(answer: Any) -> Module:

@@ -209,7 +209,7 @@ async def _check_audio_and_dialplan(
         *(f"QUEUE_EXISTS({queue})" for queue in queues),
     )
     media = settings.media
-    if (taken := check_audiosocket_port(media)) is not None:
+    if (taken := check_audiosocket_port(settings)) is not None:
         yield taken
         media = media.model_copy(update={"audiosocket_port": 0})
     try:

@@ -1,6 +1,7 @@
 """The doctor's look at AMI: log in, what the user may do, whether events arrive. Only where the site has set it up.
 
-Findings are warnings, because calls do not need AMI; unless callers come by AudioSocket(): those do.
+Findings are warnings, because calls do not need AMI; unless callers come by AudioSocket(): those do. A password that
+cannot be read is a problem always: the node does not start without it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ async def check_ami(settings: AmiSettings, rest: AriRest, application: str, comm
     try:
         ami = AmiClient(settings.host, settings.port, settings.username, settings.read_password())
     except SettingsError as err:
-        yield warning(CHECK, str(err), "write the secret of the manager.conf user into that file")
+        yield problem(CHECK, str(err), "write the secret of the manager.conf user into that file")
         return
     hung_up: set[str] = set()
     news = asyncio.Event()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from ari_app.rest import AsteriskInfo
+from ari_app.asterisk_info import AsteriskInfo
 from parley.app.audio_probe import TONE_MS, RoundTrip
 from parley.app.findings import Finding, ok, problem, warning
 from parley.app.free_port import why_not_free
@@ -25,19 +24,21 @@ FIRST_WITH_MEDIA_JSON = {20: 18, 22: 8, 23: 2}
 """Major → minor version whose WebSocket channel knows JSON and marks; 21 never did, from 24 on all do."""
 FIRST_WITH_WIDE_AUDIOSOCKET = {20: 17, 21: 12, 22: 7, 23: 1}
 """Major → minor version that says over AudioSocket which rate it sends."""
-_VERSION = re.compile(r"(?:certified/)?(\d+)\.(\d+)")
 
 
 def check_transport(info: AsteriskInfo, media: MediaSettings) -> Iterator[Finding]:
-    """Tell when this Asterisk is too old for the transport, or for the codec over it."""
-    if media.transport == "websocket" and not _is_at_least(info.version, FIRST_WITH_MEDIA_JSON):
+    """Tell when this Asterisk is too old for the transport, or for the codec over it.
+
+    A version that cannot be read (a build from git) is left to the audio test.
+    """
+    if media.transport == "websocket" and not info.has(FIRST_WITH_MEDIA_JSON, unreadable=True):
         yield problem(
             "version",
             f"Asterisk {info.version} has no JSON on media WebSockets: 20.18, 22.8 or 23.2 is needed",
             'update Asterisk, or set transport = "rtp" in [media]',
         )
     wide = media.transport == "audiosocket" and AudioCodec.SLIN16 in map(media.codec_for, (False, True))
-    if wide and not _is_at_least(info.version, FIRST_WITH_WIDE_AUDIOSOCKET):
+    if wide and not info.has(FIRST_WITH_WIDE_AUDIOSOCKET, unreadable=True):
         yield problem(
             "version",
             f"Asterisk {info.version} has no slin16 over AudioSocket: 20.17, 21.12, 22.7 or 23.1 is needed",
@@ -45,24 +46,15 @@ def check_transport(info: AsteriskInfo, media: MediaSettings) -> Iterator[Findin
         )
 
 
-def _is_at_least(version: str, first: Mapping[int, int]) -> bool:
-    """Tell whether the version is new enough; one that cannot be read (a build from git) is left to the audio test."""
-    read = _VERSION.match(version)
-    if read is None:
-        return True
-    major, minor = int(read[1]), int(read[2])
-    return major > max(first) or minor >= first.get(major, minor + 1)
-
-
-def check_audiosocket_port(media: MediaSettings) -> Finding | None:
+def check_audiosocket_port(settings: Settings) -> Finding | None:
     """Tell when the port that Asterisk is to connect to is taken; another one then has to do for the audio test."""
-    host, port = media.host, media.audiosocket_port
-    taken = why_not_free(host, port) if media.transport == "audiosocket" else ""
+    host, port = settings.media.host, settings.media.audiosocket_port
+    taken = why_not_free(host, port) if settings.uses_audiosocket_port else ""
     if not taken:
         return None
     return warning(
         "audio port",
-        f"{host}:{port} cannot be bound ({taken}); fine if `parley serve` runs already; another port is tried",
+        f"{host}:{port} cannot be bound ({taken}); fine if `parley serve` runs already",
         f"otherwise see `ss -ltnp 'sport = :{port}'`, or set [media] audiosocket_port",
     )
 

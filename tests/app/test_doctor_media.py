@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from ari_app.rest import AsteriskInfo
+from ari_app.asterisk_info import AsteriskInfo
 from parley.app.audio_probe import RoundTrip
 from parley.app.doctor_media import check_audiosocket_port, check_round_trip, check_transport
 from parley.app.findings import Level
-from parley.app.settings import AsteriskSettings, MediaSettings, Settings
+from parley.app.settings import AmiSettings, AsteriskSettings, AudioSocketAppSettings, MediaSettings, Settings
 
 
 def settings_with(**media: Any) -> Settings:
@@ -36,7 +36,7 @@ def settings_with(**media: Any) -> Settings:
     ],
 )
 def test_asterisk_without_json_on_media_websockets_is_told(version: str, new_enough: bool) -> None:
-    info = AsteriskInfo(version, 0)
+    info = AsteriskInfo(version)
     found = list(check_transport(info, MediaSettings(transport="websocket")))
     assert [finding.level for finding in found] == ([] if new_enough else [Level.PROBLEM])
     assert list(check_transport(info, MediaSettings())) == []
@@ -46,7 +46,7 @@ def test_asterisk_without_json_on_media_websockets_is_told(version: str, new_eno
     ("version", "new_enough"), [("22.7.0", True), ("22.6.1", False), ("21.12.0", True), ("18.2", False)]
 )
 def test_asterisk_without_wideband_over_audiosocket_is_told(version: str, new_enough: bool) -> None:
-    info = AsteriskInfo(version, 0)
+    info = AsteriskInfo(version)
     found = list(check_transport(info, MediaSettings(transport="audiosocket")))
     assert [finding.level for finding in found] == ([] if new_enough else [Level.PROBLEM])
     assert all('codec = "slin"' in finding.fix for finding in found)
@@ -89,8 +89,14 @@ def test_wideband_that_cannot_be_seen_is_a_warning_where_it_matters(media: dict[
 def test_audiosocket_port_that_is_taken_is_a_warning() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        found = check_audiosocket_port(MediaSettings(transport="audiosocket", audiosocket_port=port))
-        assert found is not None
-        assert f"127.0.0.1:{port}" in found.detail
-        assert check_audiosocket_port(MediaSettings(audiosocket_port=port)) is None
-    assert check_audiosocket_port(MediaSettings(transport="audiosocket", audiosocket_port=port)) is None
+        by_app = AsteriskSettings(
+            ami=AmiSettings(username="parley"), audiosocket_app=AudioSocketAppSettings(enabled=True)
+        )
+        of_all_calls = settings_with(transport="audiosocket", audiosocket_port=port)
+        of_some_calls = Settings(media=MediaSettings(audiosocket_port=port), asterisk=by_app)
+        for settings in (of_all_calls, of_some_calls):
+            found = check_audiosocket_port(settings)
+            assert found is not None
+            assert f"127.0.0.1:{port}" in found.detail
+        assert check_audiosocket_port(settings_with(audiosocket_port=port)) is None
+    assert check_audiosocket_port(of_all_calls) is None

@@ -16,6 +16,8 @@ from tests.ari_app.ari_server import PASSWORD, USERNAME, AriServer
         ("23.3.0", False),
         ("24.0.0", True),
         ("GIT-master-1a2b3c", False),
+        ("certified/22.10-cert1", True),
+        ("certified/22.8-cert1", False),
     ],
 )
 async def test_version_tells_whether_variables_can_be_set_in_one_request(

@@ -161,6 +161,16 @@ async def test_wrong_ami_password_is_a_warning_with_its_fix(pbx: Asterisk, tmp_p
     assert "manager reload" in found.fix
 
 
+async def test_ami_password_that_cannot_be_read_is_a_problem_because_the_node_does_not_start(
+    pbx: Asterisk, tmp_path: Path
+) -> None:
+    settings = with_ami(pbx, tmp_path)
+    (tmp_path / "ami.password").unlink()
+    [found] = await ami_findings(settings)
+    assert found.level is Level.PROBLEM
+    assert "asterisk.ami.password_file" in found.detail
+
+
 async def test_ami_that_is_switched_off_is_told_with_what_to_switch_on(pbx: Asterisk, tmp_path: Path) -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
