@@ -56,6 +56,8 @@ _RENEWALS_PER_LENGTH = 3
 _UNKNOWN = "<unknown>"
 _ESCAPED = re.compile(r"\\(.)")
 _VALUE_OCTETS = MAX_LINE - len("Value: ")
+_STATUS = "PARLEY_STATUS"
+"""Set last: to the dialplan it says that all the other results are there."""
 
 LetGo = Callable[[], None]
 """Closes a leg's connection."""
@@ -194,7 +196,7 @@ class AudioSocketCallControl:
     async def continue_in_dialplan(self, leg_id: LegId, variables: Mapping[str, str]) -> None:
         """Set the variables, then close the connection: the dialplan goes on behind AudioSocket().
 
-        Values end at 993 octets. The connection is closed also when the variables cannot be set: then the dialplan
+        Values end at 993 octets; PARLEY_STATUS is set last. The connection is closed also when the variables cannot be set: then the dialplan
         finds PARLEY_STATUS empty, and takes the caller to the site's fallback.
         """
         checked = checked_variables(variables)
@@ -272,7 +274,7 @@ class AudioSocketCallControl:
         await self._set_variables(entry.leg.id, {_TIMER: "0"})
 
     async def _set_variables(self, leg_id: LegId, variables: Mapping[str, str]) -> None:
-        for name, value in variables.items():
+        for name, value in sorted(variables.items(), key=lambda variable: variable[0] == _STATUS):
             await self._ask(leg_id, "Setvar", {"Variable": name, "Value": _fitting(value)})
 
     async def _status(self, leg_id: LegId) -> Mapping[str, str]:

@@ -161,6 +161,16 @@ async def test_leg_goes_on_once_its_variables_are_set(stage: Stage) -> None:
         await stage.control.continue_in_dialplan(LEG, {})
 
 
+async def test_status_is_set_when_all_other_results_are_there(stage: Stage) -> None:
+    """The dialplan may go on at any moment, and believes the status."""
+    await stage.offer()
+    await stage.control.continue_in_dialplan(
+        LEG, {"PARLEY_STATUS": "TRANSFER", "PARLEY_SUMMARY": "a", "PARLEY_TRANSFER_TO": "b"}
+    )
+    results = [name for name in stage.variables() if name.startswith("PARLEY_")]
+    assert results == ["PARLEY_SUMMARY", "PARLEY_TRANSFER_TO", "PARLEY_STATUS"]
+
+
 async def test_value_too_long_for_ami_is_cut_between_two_characters(stage: Stage) -> None:
     await stage.offer()
     await stage.control.continue_in_dialplan(LEG, {"PARLEY_SUMMARY": "张" * 500})
