@@ -196,8 +196,8 @@ class AudioSocketCallControl:
     async def continue_in_dialplan(self, leg_id: LegId, variables: Mapping[str, str]) -> None:
         """Set the variables, then close the connection: the dialplan goes on behind AudioSocket().
 
-        Values end at 993 octets; PARLEY_STATUS is set last. The connection is closed also when the variables cannot be set: then the dialplan
-        finds PARLEY_STATUS empty, and takes the caller to the site's fallback.
+        Values end at 993 octets; PARLEY_STATUS is set last. The connection is closed also when the variables cannot
+        be set: then the dialplan finds PARLEY_STATUS empty, and takes the caller to the site's fallback.
         """
         checked = checked_variables(variables)
         entry = self._entry(leg_id)

@@ -80,7 +80,11 @@ class AudioSocketAudio(CallAudioBase):
             raise NoPeer("Asterisk did not connect to the AudioSocket port in time, or the call was over before")
 
     async def aclose(self) -> None:
-        """End the media and close the connection; the id is void. May be called twice."""
+        """Close; may be called twice."""
+        self.close()
+
+    def close(self) -> None:
+        """End the media and hang up, at once; the id is void. May be called twice."""
         self._withdraw(self.connection_id)
         self._end()
         self._decided.set()

@@ -66,7 +66,7 @@ class DialplanArrivals:
     ) -> None:
         """ready: whether legs could be commanded now. on_refused: told, in a stable word, why there is no ticket.
 
-        spawn: runs what waits for a caller; who owns it ends it.
+        spawn: runs what waits for a caller; who owns it ends it, and raises RuntimeError once it takes nothing more.
         """
         self._control = control
         self._server = server
@@ -90,13 +90,16 @@ class DialplanArrivals:
         """
         refusal = self._refusal(arguments)
         if refusal is not None:
-            status, why, explanation = refusal
-            self._on_refused(why)
-            logger.warning("call not taken up", extra={"why": why, "problem": explanation, "leg_id": channel_id})
-            return f"{status.value}:{without_control_characters(explanation)[:_MAX_EXPLANATION]}"
+            return self._refused(refusal, channel_id)
         audio = self._server.expect(CODEC.value, digits=True)
+        receiving = self._receive(channel_id, tuple(arguments), audio)
+        try:
+            self._spawn(receiving)
+        except RuntimeError:  # a task group that is ending takes no more tasks
+            receiving.close()
+            audio.close()
+            return self._refused((ParleyStatus.FAILED, "stopping", "Parley is stopping"), channel_id)
         self._on_their_way += 1
-        self._spawn(self._receive(channel_id, tuple(arguments), audio))
         return f"{audio.connection_id}@{self._place}"
 
     def line(self, connection_id: str) -> ArrivedLine:
@@ -119,12 +122,19 @@ class DialplanArrivals:
             return ParleyStatus.FAILED, "ami", "AMI is not connected, so the call could not be given back"
         return self._admission(arguments, self._on_their_way)
 
+    def _refused(self, refusal: Refusal, channel_id: str) -> str:
+        """Count and log a refusal, and return what the dialplan is told."""
+        status, why, explanation = refusal
+        self._on_refused(why)
+        logger.warning("call not taken up", extra={"why": why, "problem": explanation, "leg_id": channel_id})
+        return f"{status.value}:{without_control_characters(explanation)[:_MAX_EXPLANATION]}"
+
     async def _receive(self, channel_id: str, arguments: tuple[str, ...], audio: AudioSocketAudio) -> None:
         """Wait for the caller and offer the leg."""
 
         def let_go() -> None:
             self._arrived.pop(audio.connection_id, None)
-            self._spawn(audio.aclose())
+            audio.close()
 
         try:
             await audio.connected()

@@ -30,8 +30,8 @@ QUEUE_EVENTS = ("joined", "offered", "declined", "answered", "talk_ended", "aban
 """What queues do with callers whom we have sent on."""
 
 
-REFUSALS = ("overload", "starting", "draining", "arguments", "audio", "ami", "channel", "stranger")
-"""Why calls are not taken up; the last three by AudioSocket() only."""
+REFUSALS = ("overload", "starting", "draining", "arguments", "audio", "ami", "channel", "stopping", "stranger")
+"""Why calls are not taken up; from `ami` on by AudioSocket() only."""
 
 
 class Metrics:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -45,6 +46,8 @@ class Site:
     refused: list[str]
     ready: bool = True
     refusal: Refusal | None = None
+    ending: bool = False
+    """The node's task group takes no more tasks."""
     on_their_way: list[int] = field(default_factory=list)
     connections: list[asyncio.StreamWriter] = field(default_factory=list)
 
@@ -76,12 +79,17 @@ async def site() -> AsyncIterator[Site]:
             made.on_their_way.append(on_their_way)
             return made.refusal
 
+        def spawn(work: Coroutine[Any, Any, None]) -> None:
+            if made.ending:
+                raise RuntimeError("TaskGroup is shutting down")
+            tasks.create_task(work)
+
         arrivals = DialplanArrivals(
             offers,
             server,
             ready=lambda: made.ready,
             on_refused=refused.append,
-            spawn=tasks.create_task,
+            spawn=spawn,
         )
         arrivals.open(admission)
         made = Site(arrivals, offers, refused)
@@ -177,6 +185,25 @@ async def test_leg_that_is_let_go_unserved_is_hung_up_and_forgotten(site: Site) 
     assert await is_hung_up(reader)
     with pytest.raises(NoPeer):
         site.arrivals.line(ticket.partition("@")[0])
+
+
+async def test_leg_of_a_node_that_is_ending_is_hung_up_all_the_same(site: Site) -> None:
+    ticket = site.arrivals.ticket("1.1", [])
+    reader = await site.comes(ticket)
+    assert await site.was_offered()
+    site.ending = True
+    assert site.offers.let_go is not None
+    site.offers.let_go()
+    assert await is_hung_up(reader)
+
+
+async def test_node_that_is_ending_gives_no_ticket(site: Site) -> None:
+    site.ending = True
+    assert site.arrivals.ticket("1.1", []) == "FAILED:Parley is stopping"
+    assert site.refused == ["stopping"]
+    site.ending = False
+    site.arrivals.ticket("1.2", [])
+    assert site.on_their_way == [0, 0]
 
 
 async def test_ticket_that_nobody_uses_leaves_nothing_behind() -> None:
