@@ -33,8 +33,11 @@ IDENTIFY_WITHIN_S = 2.0
 """For the first message of a connection, all of it."""
 HANG_UP_WITHIN_S = 2.0
 """For the PBX to close the connection after we have hung up."""
-MAX_UNIDENTIFIED = 64
-"""Connections that have not shown an id; one more is closed at once."""
+BACKLOG = 100
+"""Connections that the system keeps for us, and that asyncio accepts at a time."""
+MAX_UNIDENTIFIED = 256
+"""Connections that have not shown an id; for one more the oldest is cut. More than two accepted batches: what the PBX
+has sent is read in the second round of the loop after it was accepted, and the strangers behind it come before that."""
 
 
 class AudioSocketServer:
@@ -46,9 +49,11 @@ class AudioSocketServer:
         clock: None for the one that all calls of the running event loop share. on_refused: told each reason.
         """
         self._clock = clock
-        self._refusals = Refusals(on_refused)
+        self._refusals = Refusals("connection to the AudioSocket port refused", on_refused)
         self._expected: dict[str, tuple[AudioSocketAudio, asyncio.TimerHandle]] = {}
         self._connections: set[_Connection] = set()
+        self._unidentified: dict[_Connection, None] = {}
+        """Oldest first."""
         self._server: asyncio.Server | None = None
         self._address: Address = ("", 0)
 
@@ -56,7 +61,7 @@ class AudioSocketServer:
         """Open the port (0: any). Raises NoFreePort."""
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(lambda: _Connection(self), host, port)
+            self._server = await loop.create_server(lambda: _Connection(self), host, port, backlog=BACKLOG)
         except OSError as err:
             raise NoFreePort(
                 f"the AudioSocket port {host}:{port} cannot be opened ({err.strerror or err}): is another node "
@@ -77,7 +82,7 @@ class AudioSocketServer:
     @property
     def unidentified(self) -> int:
         """Connections that have not shown an id yet."""
-        return sum(not connection.identified for connection in self._connections)
+        return len(self._unidentified)
 
     def expect(
         self, codec: str = "slin", *, within_s: float = CONNECT_WITHIN_S, digits: bool = False
@@ -113,10 +118,19 @@ class AudioSocketServer:
 
     # --- what connections do --------------------------------------------------------------------------------
 
-    def admit(self, connection: _Connection) -> bool:
-        """Note a new connection; False when there are too many without an id."""
+    def admit(self, connection: _Connection) -> None:
+        """Note a new connection; when there are too many without an id, the oldest has to go.
+
+        A PBX shows its id at once. So strangers who only wait cannot lock callers out.
+        """
         self._connections.add(connection)
-        return self.unidentified <= MAX_UNIDENTIFIED
+        self._unidentified[connection] = None
+        if len(self._unidentified) > MAX_UNIDENTIFIED:
+            next(iter(self._unidentified)).refuse("too_many")
+
+    def settle(self, connection: _Connection) -> None:
+        """Note that a connection is no longer waited for: it has shown its id, or it is refused."""
+        self._unidentified.pop(connection, None)
 
     def identify(self, connection_id: str) -> AudioSocketAudio | None:
         """Return the audio that waits for this id, and let nobody else have it; None for an id that is not valid."""
@@ -132,6 +146,7 @@ class AudioSocketServer:
     def forget(self, connection: _Connection) -> None:
         """Strike out a connection that is closed."""
         self._connections.discard(connection)
+        self.settle(connection)
 
     # --- inside ---------------------------------------------------------------------------------------------
 
@@ -156,11 +171,6 @@ class _Connection(asyncio.Protocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._over = False
         """Nothing that comes counts any more: refused, or hung up."""
-
-    @property
-    def identified(self) -> bool:
-        """Whether it has shown a valid id."""
-        return self._audio is not None
 
     # --- a call's link --------------------------------------------------------------------------------------
 
@@ -191,17 +201,25 @@ class _Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    # --- what the server does -------------------------------------------------------------------------------
+
+    def refuse(self, reason: str) -> None:
+        """Cut off a stranger."""
+        self._over = True
+        self._stop_waiting()
+        self._server.settle(self)
+        self._server.refuse(reason, self._stranger)
+        self.abort()
+
     # --- what the transport does ----------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the id."""
         self._transport = cast(asyncio.Transport, transport)
-        if not self._server.admit(self):
-            self._refuse("too_many")
-            return
+        self._server.admit(self)
         self._socket = self._transport.get_extra_info("socket")
         notice_dead_peer(self._socket)
-        self._wait(IDENTIFY_WITHIN_S, lambda: self._refuse("no_id"))
+        self._wait(IDENTIFY_WITHIN_S, lambda: self.refuse("no_id"))
 
     def data_received(self, data: bytes) -> None:
         """Take what came."""
@@ -216,7 +234,7 @@ class _Connection(asyncio.Protocol):
                     self._audio.take(message)
         except BadPeer:
             if self._audio is None:
-                self._refuse("no_audiosocket")
+                self.refuse("no_audiosocket")
             else:
                 self._audio.fail("the PBX sent what is no AudioSocket message")
                 self.close()
@@ -236,18 +254,13 @@ class _Connection(asyncio.Protocol):
     def _identify(self, connection_id: str) -> None:
         audio = self._server.identify(connection_id)
         if audio is None:
-            self._refuse("unknown_id")
+            self.refuse("unknown_id")
             return
         self._stop_waiting()
+        self._server.settle(self)
         self._audio = audio
         self._reader.max_payload_octets = MAX_PAYLOAD_OCTETS
         audio.begin(self)
-
-    def _refuse(self, reason: str) -> None:
-        self._over = True
-        self._stop_waiting()
-        self._server.refuse(reason, self._stranger)
-        self.abort()
 
     def _wait(self, delay_s: float, then: Callable[[], None]) -> None:
         self._stop_waiting()

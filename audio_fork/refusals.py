@@ -1,4 +1,7 @@
-"""Strangers on a listening port: counted each, logged rarely, so that they cannot fill the log."""
+"""Strangers on a listening port: counted each, logged rarely, so that they cannot fill the log.
+
+`audiosocket_server` has one, and so has the application for requests over HTTP.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,17 @@ LOG_EVERY_S = 10.0
 
 
 class Refusals:
-    """Counts refused connections by reason; at most one log line every LOG_EVERY_S."""
+    """Counts what is refused by reason; at most one log line every LOG_EVERY_S."""
 
     def __init__(
-        self, on_refused: Callable[[str], None] | None = None, monotonic: Callable[[], float] = time.monotonic
+        self,
+        message: str,
+        on_refused: Callable[[str], None] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """on_refused: told each reason, a stable word; for metrics."""
+        """message: what the log says. on_refused: told each reason, a stable word; for metrics."""
         self.by_reason: Counter[str] = Counter()
+        self._message = message
         self._on_refused = on_refused
         self._monotonic = monotonic
         self._next_log_s = 0.0
@@ -34,7 +41,7 @@ class Refusals:
         now_s = self._monotonic()
         if now_s >= self._next_log_s:
             logger.warning(
-                "connection to the AudioSocket port refused",
+                self._message,
                 extra={"why": reason, "address": address, "refused_since_last": self._unlogged},
             )
             self._next_log_s = now_s + LOG_EVERY_S

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -147,20 +147,43 @@ async def test_a_stranger_who_leaves_without_a_word_is_counted(server: AudioSock
     assert await refused(server, "closed")
 
 
-async def test_a_crowd_of_strangers_does_not_keep_the_pbx_out(server: AudioSocketServer, connect: Connect) -> None:
-    strangers = [await connect() for _ in range(audiosocket_server.MAX_UNIDENTIFIED)]
-    late = await connect()
-    assert await late.is_cut_off()
-    assert await refused(server, "too_many")
-    await strangers[0].close()
-    async with asyncio.timeout(5):
-        while server.unidentified >= audiosocket_server.MAX_UNIDENTIFIED:
-            await asyncio.sleep(0)
+async def test_strangers_who_only_wait_do_not_keep_the_pbx_out(
+    server: AudioSocketServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audiosocket_server, "MAX_UNIDENTIFIED", 64)
+    first = await connect()
+    for _ in range(63):
+        await connect()
     audio = server.expect()
     peer = await connect()
+    assert await first.is_cut_off()
+    assert await refused(server, "too_many")
+    assert server.unidentified == 64
     peer.identify(audio.connection_id)
     await audio.connected()
     await audio.aclose()
+
+
+async def test_a_burst_of_strangers_behind_the_pbx_does_not_cut_it_off(server: AudioSocketServer) -> None:
+    """They are in the system's backlog before the loop can read what the PBX has sent."""
+    audio = server.expect()
+    with ExitStack() as sockets:
+        pbx = sockets.enter_context(socket.create_connection(server.address))
+        pbx.sendall(encode(Kind.ID, uuid.UUID(audio.connection_id).bytes))
+        for _ in range(5):
+            for _ in range(audiosocket_server.BACKLOG):
+                stranger = sockets.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+                stranger.setblocking(False)
+                stranger.connect_ex(server.address)
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            await audio.connected()
+            while not server.refused.get("too_many"):
+                await asyncio.sleep(0)
+        await audio.aclose()
+    async with asyncio.timeout(5):
+        while server.unidentified:
+            await asyncio.sleep(0)
 
 
 async def test_an_id_runs_out(server: AudioSocketServer, connect: Connect) -> None:

@@ -8,7 +8,7 @@ from audio_fork.refusals import LOG_EVERY_S, Refusals
 def test_a_flood_of_strangers_is_counted_whole_and_logged_rarely(caplog: pytest.LogCaptureFixture) -> None:
     now = [100.0]
     told: list[str] = []
-    refusals = Refusals(told.append, monotonic=lambda: now[0])
+    refusals = Refusals("connection refused", told.append, monotonic=lambda: now[0])
     for _ in range(1000):
         refusals.add("unknown_id", "192.0.2.66")
         now[0] += LOG_EVERY_S / 400
