@@ -28,9 +28,9 @@ STAGES = ("endpoint", "asr", "llm", "tts", "playout")
 """Stages of a response, in order; each is a field `<stage>_ms` of TurnTimings."""
 QUEUE_EVENTS = ("joined", "offered", "declined", "answered", "talk_ended", "abandoned", "unserved")
 """What queues do with callers whom we have sent on."""
-
-
-REFUSALS = ("overload", "starting", "draining", "arguments", "audio", "ami", "channel", "stopping", "stranger")
+REFUSED_REQUESTS = ("stranger", "too_long", "no_channel")
+"""Why the dialplan's door does not answer (`dialplan_door`)."""
+REFUSALS = ("overload", "starting", "draining", "arguments", "audio", "ami", "channel", "stopping", *REFUSED_REQUESTS)
 """Why calls are not taken up; from `ami` on by AudioSocket() only."""
 
 

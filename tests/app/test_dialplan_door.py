@@ -30,10 +30,10 @@ class Site:
         self.door = door
         self.refused = refused
         self.tickets = Tickets()
-        self._url = url
+        self.url = url
 
     async def asks(self, **form: str) -> tuple[int, str]:
-        async with aiohttp.ClientSession() as http, http.post(self._url, data=form) as answer:
+        async with aiohttp.ClientSession() as http, http.post(self.url, data=form) as answer:
             return answer.status, await answer.text()
 
 
@@ -86,6 +86,39 @@ async def test_request_that_is_none_fails_with_a_reason(site: Site, form: dict[s
     assert text.startswith("FAILED:")
     assert why in text
     assert site.tickets.asked == []
+    assert site.refused == ["too_long" if why == "too long" else "no_channel"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded; charset=no-such", b"channel=1.1"),
+        ("application/x-www-form-urlencoded; charset=utf-16", b"c"),
+        ("multipart/form-data", b"channel=1.1"),
+        ("multipart/form-data; boundary=x", b"--x\r\n\xff"),
+        ("application/octet-stream", bytes(range(256))),
+    ],
+)
+async def test_garbage_is_no_request_and_harms_nothing(
+    site: Site, kind: str, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        aiohttp.ClientSession() as http,
+        http.post(site.url, data=body, headers={"Content-Type": kind}) as answer,
+    ):
+        assert (answer.status, await answer.text()) == (400, "FAILED:the request names no channel")
+    assert site.refused == ["no_channel"]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+@pytest.mark.parametrize("peers", [("192.0.2.1",), ("127.0.0.1",)])
+async def test_flood_of_bad_requests_is_counted_whole_and_logged_once(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(50):
+        await site.asks(arguments="agent=reception")
+    assert len(site.refused) == 50
+    assert len(caplog.records) == 1
 
 
 async def test_door_of_a_node_that_still_starts_says_so() -> None:
