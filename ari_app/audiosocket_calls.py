@@ -17,6 +17,7 @@ from typing import NoReturn
 from ari_app.ami import AmiClient, AmiEvent
 from ari_app.ami.actions import MAX_LINE
 from ari_app.ami.errors import AmiRefused
+from ari_app.dead_man import DEAD_MAN_S, DEADLINES_PER_LENGTH, RENEWALS_PER_LENGTH, TIMER
 from ari_app.event_queue import EventQueue
 from ari_app.queue_events import EVENTS as QUEUE_EVENTS
 from ari_app.queue_events import QueueEvents
@@ -49,10 +50,7 @@ from parley.call_control.validation import checked_digits, checked_variables, wi
 logger = logging.getLogger(__name__)
 
 APPLICATION = "AudioSocket"
-DEAD_MAN_S = 10.0
 
-_TIMER = "TIMEOUT(absolute)"
-_RENEWALS_PER_LENGTH = 3
 _UNKNOWN = "<unknown>"
 _ESCAPED = re.compile(r"\\(.)")
 _VALUE_OCTETS = MAX_LINE - len("Value: ")
@@ -89,21 +87,29 @@ class AudioSocketCallControl:
         self._events = EventQueue()
         self._legs: dict[LegId, _Entry] = {}
         self._queue_events = QueueEvents()
+        self._due_legs: set[LegId] = set()
+        """Whose timers are to be started or renewed now."""
         self._due = asyncio.Event()
         ami.listen(QUEUE_EVENTS, self._take)
         ami.watch(self._ami_changed)
 
     async def run(self) -> NoReturn:
-        """Renew the dead-man timers of all legs, at once when AMI is back; until cancelled."""
-        while True:
-            if self._ami.connected:
-                await asyncio.gather(*(self._renew(leg_id) for leg_id in list(self._legs)))
-            self._due.clear()
-            try:
-                async with asyncio.timeout(self._dead_man_s / _RENEWALS_PER_LENGTH or None):
-                    await self._due.wait()
-            except TimeoutError:
-                continue
+        """Start the dead-man timers of new legs, and renew all, at once when AMI is back; until cancelled."""
+        loop = asyncio.get_running_loop()
+        period_s = self._dead_man_s / RENEWALS_PER_LENGTH or 3600.0
+        round_s = loop.time() + period_s
+        async with asyncio.TaskGroup() as renewals:
+            while True:
+                self._due.clear()
+                legs, self._due_legs = self._due_legs, set()
+                for leg_id in legs if self._ami.connected else ():
+                    renewals.create_task(self._renew(leg_id))
+                try:
+                    async with asyncio.timeout_at(round_s):
+                        await self._due.wait()
+                except TimeoutError:
+                    self._due_legs.update(self._legs)
+                    round_s = max(round_s + period_s, loop.time())
 
     async def offer(self, channel_id: str, connection_id: str, arguments: Sequence[str], let_go: LetGo) -> LegId:
         """Take a channel into our hands; LegOffered follows.
@@ -120,6 +126,7 @@ class AudioSocketCallControl:
         self._legs[leg.id] = _Entry(leg, let_go)
         self._queue_events.follow(leg.id, leg.call_id, time.monotonic())
         self._events.put(LegOffered(leg))
+        self._due_legs.add(leg.id)
         self._due.set()
         return leg.id
 
@@ -241,6 +248,7 @@ class AudioSocketCallControl:
 
     def _ami_changed(self, connected: bool) -> None:
         if connected:
+            self._due_legs.update(self._legs)
             self._due.set()
 
     def _end(self, leg_id: LegId, cause: HangupCause) -> None:
@@ -260,18 +268,22 @@ class AudioSocketCallControl:
             entry.let_go()
 
     async def _renew(self, leg_id: LegId) -> None:
-        """Renew one leg's timer; a leg whose end was missed while AMI was away is found here."""
+        """Renew one leg's timer; a leg whose end was missed while AMI was away is found here.
+
+        A renewal that stalls is given up before the next one is due.
+        """
         entry = self._legs.get(leg_id)
         if entry is None or entry.leaving or not self._dead_man_s:
             return
         try:
-            await self._set_variables(leg_id, {_TIMER: f"{self._dead_man_s:g}"})
+            fields = {"Variable": TIMER, "Value": f"{self._dead_man_s:g}"}
+            await self._ask(leg_id, "Setvar", fields, self._dead_man_s / DEADLINES_PER_LENGTH)
         except CallControlError as err:
             logger.debug("dead-man timer not renewed", extra={"leg_id": leg_id, "code": err.code})
 
     async def _stop_timer(self, entry: _Entry) -> None:
         entry.leaving = True
-        await self._set_variables(entry.leg.id, {_TIMER: "0"})
+        await self._set_variables(entry.leg.id, {TIMER: "0"})
 
     async def _set_variables(self, leg_id: LegId, variables: Mapping[str, str]) -> None:
         for name, value in sorted(variables.items(), key=lambda variable: variable[0] == _STATUS):
@@ -282,10 +294,12 @@ class AudioSocketCallControl:
         answer = await self._ask(leg_id, "Status", {})
         return next((message for message in answer if message.get("Event") == "Status"), {})
 
-    async def _ask(self, leg_id: LegId, action: str, fields: Mapping[str, str]) -> list[Mapping[str, str]]:
+    async def _ask(
+        self, leg_id: LegId, action: str, fields: Mapping[str, str], deadline_s: float | None = None
+    ) -> list[Mapping[str, str]]:
         """Do an action about a channel; AMI takes its id as well as its name."""
         try:
-            return await self._ami.request(action, {**fields, "Channel": leg_id})
+            return await self._ami.request(action, {**fields, "Channel": leg_id}, deadline_s=deadline_s)
         except AmiRefused as err:
             if not err.no_such_channel:
                 raise

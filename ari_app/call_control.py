@@ -20,7 +20,7 @@ from ari_app.asterisk_info import AsteriskInfo
 from ari_app.backoff import Backoff
 from ari_app.bridges import LegBridges
 from ari_app.connection import FIRST_RETAKE_S, LONGEST_RETAKE_S, EventConnection
-from ari_app.dead_man import DeadManTimer
+from ari_app.dead_man import DEAD_MAN_S, DeadManTimer
 from ari_app.errors import AriRefused
 from ari_app.event_queue import EventQueue
 from ari_app.events import AriEvent, Channel, ChannelHangupRequest, StasisEnd, StasisStart
@@ -69,7 +69,6 @@ from parley.call_control.validation import checked_digits, checked_variables
 
 logger = logging.getLogger(__name__)
 
-DEAD_MAN_S = 10.0
 _FIRST_WITH_CAUSE_NUMBERS = 18
 
 

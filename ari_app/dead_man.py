@@ -2,7 +2,8 @@
 
 Every channel that somebody here takes care of carries TIMEOUT(absolute), which `run` renews. When this process dies or
 hangs, or gives a leg up, the channel leaves Stasis within the timer's length for extension T of its context
-(dialplans/asterisk/extensions_parley.conf), with no help from us. `call_control` owns one.
+(dialplans/asterisk/extensions_parley.conf), with no help from us. `call_control` owns one; `audiosocket_calls` keeps
+the same times by AMI.
 """
 
 from __future__ import annotations
@@ -19,16 +20,18 @@ from parley.call_control import CallControlError, LegId
 
 logger = logging.getLogger(__name__)
 
+DEAD_MAN_S = 10.0
+"""Length where nothing else is said: no caller is in silence for longer."""
+TIMER = "TIMEOUT(absolute)"
+RENEWALS_PER_LENGTH = 3
+DEADLINES_PER_LENGTH = 5
+"""A renewal that stalls is given up in time for the next one, and so is a whole round of stalling ones."""
 MOST_AT_ONCE = 16
 """Requests under way; the rest of the HTTP client's connections is left to commands."""
 
 OFFER_GRACE_S = 0.05
 """In which a leg that is offered may be sent on before its timer is started. PARLEY_TAKE_WITHIN, where it
 is set, runs meanwhile."""
-_TIMER = "TIMEOUT(absolute)"
-RENEWALS_PER_LENGTH = 3
-_DEADLINES_PER_LENGTH = 5
-"""A renewal that stalls is given up in time for the next one, and so is a whole round of stalling ones."""
 
 
 class DeadManTimer:
@@ -85,7 +88,7 @@ class DeadManTimer:
         async with self._lock(leg_id):
             if behind_stasis and not self._book.may_be_timed(leg_id):
                 return
-            await self._rest.set_variable(leg_id, _TIMER, "0")
+            await self._rest.set_variable(leg_id, TIMER, "0")
 
     def give_up(self, leg_id: LegId) -> None:
         """Let `arm`, `run` or `aclose` start the timer a last time, for a leg that has been released in the book."""
@@ -114,8 +117,8 @@ class DeadManTimer:
     async def _renew(self, leg_id: LegId) -> None:
         self._book.note_timer(leg_id)
         try:
-            async with asyncio.timeout(self._length_s / _DEADLINES_PER_LENGTH):
-                await self._rest.set_variable(leg_id, _TIMER, f"{self._length_s:g}")
+            async with asyncio.timeout(self._length_s / DEADLINES_PER_LENGTH):
+                await self._rest.set_variable(leg_id, TIMER, f"{self._length_s:g}")
         except (CallControlError, TimeoutError) as err:
             code = err.code if isinstance(err, CallControlError) else "timeout"
             logger.debug("dead-man timer not renewed", extra={"leg_id": leg_id, "code": code})

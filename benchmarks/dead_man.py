@@ -20,8 +20,7 @@ from pathlib import Path
 import uvloop
 
 from ari_app import AriCallControl, AriRest
-from ari_app.call_control import DEAD_MAN_S
-from ari_app.dead_man import RENEWALS_PER_LENGTH
+from ari_app.dead_man import DEAD_MAN_S, RENEWALS_PER_LENGTH
 from parley.call_control import LegId
 from tests.support.asterisk import Asterisk
 

@@ -23,8 +23,11 @@ logger = logging.getLogger(__name__)
 
 DEADLINE_S = 5.0
 """For one action. Asterisk answers within milliseconds; a wrong password it answers after a second."""
-PING_S = 10.0
+PING_S = 2.0
 """Between two looks whether the other side is still there."""
+PONG_WITHIN_S = 3.0
+"""After a ping; a connection that does not answer is given up, and there is time to make another before the timers of
+legs in AudioSocket() end."""
 LASTING_S = 5.0
 """A connection that stood for so long counts as working: the waits begin again with the shortest."""
 LONGEST_WAIT_S = 2.0
@@ -199,7 +202,7 @@ class AmiClient:
             if connection.ended.done():
                 break
             try:
-                await self.request("Ping")
+                await self.request("Ping", deadline_s=min(PONG_WITHIN_S, self._deadline_s))
             except CallControlError as err:
                 connection.end(f"no answer to a ping ({err.code})")
         if self._connection is connection:

@@ -9,8 +9,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from ari_app.ami import AmiClient
+from ari_app.ami.client import PING_S, PONG_WITHIN_S
 from ari_app.audiosocket_calls import AudioSocketCallControl
 from ari_app.backoff import Backoff
+from ari_app.dead_man import DEAD_MAN_S, DEADLINES_PER_LENGTH, RENEWALS_PER_LENGTH
 from parley.call_control import (
     AudioPeer,
     AudioSocketPeer,
@@ -323,6 +325,37 @@ async def test_dead_man_timer_is_not_started_again_once_the_leg_leaves() -> None
         assert len(timers(stage)) == before
         leaving.cancel()
         await asyncio.wait([leaving])
+
+
+async def test_renewal_that_stalls_does_not_keep_the_next_ones_waiting() -> None:
+    async with staged(dead_man_s=0.06) as stage:
+        stage.ami.never_answer("Setvar")
+        await stage.offer()
+
+        async def asked_again() -> bool:
+            return len(timers(stage)) >= 3
+
+        assert await until(asked_again, timeout_s=2.0)
+
+
+async def test_timer_of_a_new_leg_does_not_wait_for_the_answers_about_others() -> None:
+    another = LegId("1795580736.8")
+    async with staged(dead_man_s=3600.0) as stage:
+        stage.ami.never_answer("Setvar")
+        await stage.offer()
+        assert await stage.ami.was_asked("Setvar")
+        stage.ami.answer("Status", START, STATUS.replace(LEG, another), COMPLETE)
+        await stage.control.offer(another, TICKET, (), stage.connection.close)
+        assert await stage.ami.was_asked("Setvar", 2)
+        first, second = stage.ami.asked("Setvar")
+        assert f"Channel: {LEG}" in first
+        assert f"Channel: {another}" in second
+
+
+def test_dead_ami_connection_is_noticed_in_half_the_time_that_a_caller_may_be_in_silence() -> None:
+    """In the other half there is a new connection, and the timers are renewed."""
+    assert PING_S + PONG_WITHIN_S <= DEAD_MAN_S / 2
+    assert DEAD_MAN_S / DEADLINES_PER_LENGTH < DEAD_MAN_S / RENEWALS_PER_LENGTH
 
 
 async def test_timers_are_renewed_as_soon_as_ami_is_back_and_legs_that_ended_meanwhile_are_found() -> None:
