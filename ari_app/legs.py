@@ -47,7 +47,7 @@ DIALLED_NUMBER = "CALLERID(dnid)"
 """Named in `channelvars`, it gives the number that was dialled; without it a leg out of a subroutine has none."""
 
 NATIVE_FORMATS = "CHANNEL(audionativeformat)"
-"""Named in `channelvars`, it gives the party's own codecs, the one in use first: `(g722|ulaw)`."""
+"""What a channel carries, the codec in use first: `(g722|ulaw)`. Named in `channelvars`, it gives the party's own."""
 
 _WIDEBAND = re.compile(
     r"\((g722|opus|slin(16|24|32|44|48|96|192)|silk(12|16|24)|speex(16|32)|siren(7|14)|amrwb|evs)[|)]"

@@ -16,6 +16,7 @@ from ari_app.deletion import delete
 from ari_app.errors import AriRefused, not_about_the_leg
 from ari_app.events import AriEvent, Channel, ChannelDestroyed, StasisStart
 from ari_app.external_media import connection_of, peer_of, refusal_of
+from ari_app.legs import NATIVE_FORMATS
 from ari_app.rest import AriRest
 from parley.call_control import (
     AudioCodec,
@@ -35,8 +36,6 @@ PREFIX = "parley-media."
 """Begins the id of every media leg of every Parley node; then follow the application and a random part."""
 LEG_VARIABLE = "PARLEY_LEG"
 """Channel variable of a media leg that names its party."""
-NATIVE_FORMATS = "CHANNEL(audionativeformat)"
-"""What a media leg really carries, for instance `(ulaw)`."""
 
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 
