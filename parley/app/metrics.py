@@ -26,7 +26,7 @@ QUEUES = ("happenings", "facts", "recordings", "queue_notes", "speech_cache", "l
 """Bounded queues whose losses no other metric counts (docs/architecture.md, "Queues")."""
 STAGES = ("endpoint", "asr", "llm", "tts", "playout")
 """Stages of a response, in order; each is a field `<stage>_ms` of TurnTimings."""
-QUEUE_EVENTS = ("joined", "offered", "declined", "answered", "talk_ended", "abandoned", "unserved")
+QUEUE_EVENT_LABELS = ("joined", "offered", "declined", "answered", "talk_ended", "abandoned", "unserved")
 """What queues do with callers whom we have sent on."""
 REFUSED_REQUESTS = ("stranger", "too_long", "no_channel")
 """Why the dialplan's door does not answer (`dialplan_door`)."""
@@ -56,7 +56,7 @@ class Metrics:
         self._queue_events = Counter(
             "parley_queue_events", "What queues did with callers sent on.", ["event"], registry=self.registry
         )
-        for event in QUEUE_EVENTS:
+        for event in QUEUE_EVENT_LABELS:
             self._queue_events.labels(event)
         for reason in EndReason:
             self._ended.labels(reason.value)
@@ -163,7 +163,7 @@ class Metrics:
         self._ended.labels(end.reason.value).inc()
 
     def queue_event(self, event: str) -> None:
-        """Count what a queue did with a caller whom we have sent on; event: one of QUEUE_EVENTS."""
+        """Count what a queue did with a caller whom we have sent on; event: one of QUEUE_EVENT_LABELS."""
         self._queue_events.labels(event).inc()
 
     def engine_failed(self, port: str, code: str) -> None:

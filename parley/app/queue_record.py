@@ -100,7 +100,7 @@ class QueueRecord:
 
 
 def _word_of(event: QueueEvent) -> str:
-    """Return the event's label in the metrics, one of `metrics.QUEUE_EVENTS`."""
+    """Return the event's label in the metrics, one of `metrics.QUEUE_EVENT_LABELS`."""
     match event:
         case QueueJoined():
             return "joined"

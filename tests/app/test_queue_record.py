@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from parley.app.metrics import QUEUE_EVENTS, Metrics
+from parley.app.metrics import QUEUE_EVENT_LABELS, Metrics
 from parley.app.queue_record import MAX_CALLS, MAX_NOTES, MAX_WAITING, QueueRecord
 from parley.call_control import (
     AgentAnswered,
@@ -75,7 +75,7 @@ async def test_every_event_is_counted_by_one_word() -> None:
     following = Following()
     await following.notes(JOINED, OFFERED, DECLINED, OFFERED, ANSWERED, TALKED, GAVE_UP, UNSERVED)
     expected = {"joined": 1, "offered": 2, "declined": 1, "answered": 1, "talk_ended": 1, "abandoned": 1, "unserved": 1}
-    assert {event: following.counted(event) for event in QUEUE_EVENTS} == expected
+    assert {event: following.counted(event) for event in QUEUE_EVENT_LABELS} == expected
 
 
 async def test_leg_that_is_none_of_our_calls_is_counted_and_not_noted() -> None:
