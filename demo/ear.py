@@ -38,11 +38,11 @@ class Ear:
 
     async def speech_ends(self, after_s: float, quiet_s: float = 0.9, timeout_s: float = 30.0) -> float:
         """Wait until a sound has begun and then `quiet_s` of silence has followed; return when it ended."""
-        await self.speech_begins(after_s)
+        began = await self.speech_begins(after_s)
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline and not self._call.is_ended:
             now = time.monotonic() - NETWORK_S
-            if level_dbfs(self._call.heard.samples(now - quiet_s, now)) < QUIET_DBFS and now - quiet_s > after_s:
+            if level_dbfs(self._call.heard.samples(now - quiet_s, now)) < QUIET_DBFS and now - quiet_s > began:
                 return now - quiet_s
             await asyncio.sleep(self._poll_s)
         raise NothingHeard("the speech did not end" if not self._call.is_ended else "the call ended")
