@@ -9,7 +9,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Coroutine, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,6 +93,25 @@ class LegBridges:
             else:
                 await self._take_out(other_id, other.bridge)
                 self._leave(other_id, other)
+
+    async def replace(self, old_id: LegId, new_id: LegId) -> None:
+        """Give a party's bridge and media leg to another party, which Asterisk may have put there already.
+
+        Raises LegGone when the new one is gone, and as REST does; then the old one still has both.
+        """
+        async with self._seated(old_id, new_id) as (seat, other):
+            bridge = seat.bridge
+            if bridge is None:
+                return
+            with suppress(AriRefused):
+                await self._rest.remove_channel(bridge.id, old_id)
+            try:
+                await _to_its_end(self._rest.add_channel(bridge.id, new_id))
+            except AriRefused as err:
+                raise _gone_or(err, new_id) from err
+            bridge.members.discard(old_id)
+            bridge.members.add(new_id)
+            other.bridge, other.media, seat.bridge, seat.media = bridge, seat.media, None, None
 
     async def release(self, leg_id: LegId) -> None:
         """Delete what belongs to a party that is gone; parties joined with it stay as they are."""

@@ -10,8 +10,8 @@ import logging
 import secrets
 import ssl
 import time
-from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from ari_app.ami import AmiClient, AmiEvent
 from ari_app.asterisk_info import AsteriskInfo
 from ari_app.backoff import Backoff
 from ari_app.bridges import LegBridges
+from ari_app.claims import Claims
 from ari_app.connection import FIRST_RETAKE_S, LONGEST_RETAKE_S, EventConnection
 from ari_app.dead_man import DEAD_MAN_S, DeadManTimer
 from ari_app.errors import AriRefused
@@ -27,10 +28,12 @@ from ari_app.events import AriEvent, Channel, ChannelHangupRequest, StasisEnd, S
 from ari_app.hand_over import RETRY_WAITS_S, HandOver
 from ari_app.legs import OWN_PREFIX, LegBook
 from ari_app.media_legs import MediaLegs, is_media_leg
+from ari_app.moves import Moves
 from ari_app.queue_events import EVENTS as QUEUE_EVENTS
 from ari_app.queue_events import QueueEvents
 from ari_app.rest import DEADLINE_S, AriRest
 from ari_app.taken_legs import TakenLegs
+from ari_app.transfers import NOWHERE, TRANSFER_CONTEXT, Transfers, is_safe
 from ari_app.validation import (
     caller_id_of,
     checked_application,
@@ -56,6 +59,7 @@ from parley.call_control import (
     LegId,
     LegLeft,
     LegOffered,
+    LegReplaced,
     LegState,
     OriginateRequest,
     PbxConnected,
@@ -90,8 +94,9 @@ class AriCallControl:
     dead_man_s: how long a call outlives us in silence before Asterisk takes it back (extension T); 0 switches the
     timer off. retry_waits_s: before further attempts to send a leg away. retake: waits before the application's name is
     taken back from another client. ami: of the same Asterisk, run by its owner; with it, `events()` tells what becomes
-    of legs in queues. tls: how to check the certificate of an `https` address, None for the system's way. Log in with
-    `start()`, close with `aclose()`.
+    of legs in queues. tls: how to check the certificate of an `https` address, None for the system's way.
+    transfers_by_us: whether Asterisk leaves transfers that phones ask for to us; None where its version is safe for
+    that. Log in with `start()`, close with `aclose()`.
     """
 
     def __init__(
@@ -108,6 +113,7 @@ class AriCallControl:
         retake: Backoff | None = None,
         ami: AmiClient | None = None,
         tls: ssl.SSLContext | None = None,
+        transfers_by_us: bool | None = None,
     ) -> None:
         self._application = checked_application(application)
         self._leg_prefix = f"{OWN_PREFIX}{application}."
@@ -117,8 +123,20 @@ class AriCallControl:
         self._media_legs = MediaLegs(self._rest, application, self._spawn, deadline_s)
         self._bridges = LegBridges(self._rest, application, self._media_legs, self._spawn)
         self._dead_man = DeadManTimer(self._rest, dead_man_s, self._book)
+        self._moves = Moves(
+            *(self._rest, application, self._book, self._bridges, self._dead_man),
+            spawn=self._spawn,
+            tell=self._publish,
+            deadline_s=deadline_s,
+        )
+        self._transfers = Transfers(
+            *(self._rest, application, self._book, self._moves), spawn=self._spawn, tell=self._publish
+        )
+        self._claims = Claims(self._book, self._moves, self._dead_man, self._spawn)
         self._taken_legs = TakenLegs(self._rest, application, dead_man_s)
-        self._hand_over = HandOver(self._rest, self._book, self._dead_man, self._spawn, retry_waits_s)
+        self._hand_over = HandOver(
+            *(self._rest, self._book, self._dead_man, self._transfers), self._spawn, retry_waits_s
+        )
         self._connection = EventConnection(
             self._rest,
             application,
@@ -133,6 +151,7 @@ class AriCallControl:
         if ami is not None:
             ami.listen(QUEUE_EVENTS, self._take_ami)
         self._cause_as_number = True
+        self._transfers_by_us = transfers_by_us
         self._tasks: asyncio.TaskGroup | None = None
         self._runner: asyncio.Task[None] | None = None
 
@@ -172,8 +191,8 @@ class AriCallControl:
 
     async def claim(self, leg_id: LegId) -> None:
         """Renew the leg's dead-man timer now, and from now on."""
-        with self._about(leg_id):
-            await self._dead_man.arm(leg_id)
+        async with self._about(leg_id) as leg:
+            await self._dead_man.arm(leg.id)
 
     async def originate(self, request: OriginateRequest) -> LegId:
         """Call somebody; the leg's id is ours to choose, so its events cannot come too early for us."""
@@ -183,7 +202,7 @@ class AriCallControl:
             "appArgs": joined_arguments(request.arguments),
             "callerId": caller_id_of(request),
             "timeout": request.timeout_s,
-            "variables": checked_variables(request.variables),
+            "variables": {TRANSFER_CONTEXT: NOWHERE, **checked_variables(request.variables)},
         }
         leg_id = LegId(self._leg_prefix + secrets.token_hex(8))
         self._book.expect(_leg_to_originate(leg_id, request))
@@ -203,70 +222,70 @@ class AriCallControl:
 
     async def ring(self, leg_id: LegId) -> None:
         """Let the caller hear ringing."""
-        with self._about(leg_id):
-            await self._rest.ring(leg_id)
+        async with self._about(leg_id) as leg:
+            await self._rest.ring(leg.id)
 
     async def answer(self, leg_id: LegId) -> None:
         """Answer, unless the leg is answered already."""
-        with self._about(leg_id) as leg:
+        async with self._about(leg_id) as leg:
             if leg.state is not LegState.ANSWERED:
-                await self._rest.answer(leg_id)
+                await self._rest.answer(leg.id)
 
     async def attach_audio(self, leg_id: LegId, target: AudioTarget, connect: ConnectAudio) -> None:
         """Make a media leg and a bridge for the leg; both go with it."""
-        with self._about(leg_id):
-            await self._bridges.attach(leg_id, target, connect)
-        if leg_id not in self._book:
-            await self._bridges.release(leg_id)
-            raise LegGone(f"leg {leg_id} ended while its audio was connected")
+        async with self._about(leg_id) as leg:
+            await self._bridges.attach(leg.id, target, connect)
+        if self._book.resolve(leg.id) not in self._book:
+            await self._bridges.release(leg.id)
+            raise LegGone(f"leg {leg.id} ended while its audio was connected")
 
     async def audio_sent(self, leg_id: LegId) -> int | None:
         """Ask for the party's RTP statistics; parties without RTP have none."""
         self._require_started()
-        return await self._rest.rtp_packets_sent(leg_id)
+        return await self._rest.rtp_packets_sent(self._book.resolve(leg_id))
 
     async def send_dtmf(self, leg_id: LegId, digits: str) -> None:
         """Send keys; Asterisk plays them one after the other."""
         checked_digits(digits)
-        with self._about(leg_id):
-            await self._rest.send_dtmf(leg_id, digits)
+        async with self._about(leg_id) as leg:
+            await self._rest.send_dtmf(leg.id, digits)
 
     async def hold(self, leg_id: LegId, music: bool) -> None:
         """Start or stop Asterisk's default music class; while it plays, the leg hears nothing else."""
-        with self._about(leg_id):
-            await (self._rest.start_music(leg_id) if music else self._rest.stop_music(leg_id))
+        async with self._about(leg_id) as leg:
+            await (self._rest.start_music(leg.id) if music else self._rest.stop_music(leg.id))
 
     async def join(self, leg_id: LegId, other_id: LegId) -> None:
         """Put both legs, and their media legs, into one bridge."""
         _require_two(leg_id, other_id)
-        with self._about(leg_id), self._about(other_id):
-            await self._bridges.join(leg_id, other_id)
+        async with self._about(leg_id) as leg, self._about(other_id) as other:
+            await self._bridges.join(leg.id, other.id)
 
     async def part(self, leg_id: LegId, other_id: LegId) -> None:
         """Give the other leg a bridge of its own again."""
         _require_two(leg_id, other_id)
-        with self._about(leg_id), self._about(other_id):
-            await self._bridges.part(leg_id, other_id)
+        async with self._about(leg_id) as leg, self._about(other_id) as other:
+            await self._bridges.part(leg.id, other.id)
 
     async def transfer(self, leg_id: LegId, target: TransferTarget) -> None:
         """Send the leg to a place in the dialplan (LegLeft), or ask its phone to call a SIP address (LegEnded)."""
         if isinstance(target, SipTarget):
             endpoint = f"PJSIP/{checked_sip_uri(target)}"
-            with self._about(leg_id):
-                await self._hand_over.redirect(leg_id, endpoint)
+            async with self._about(leg_id) as leg:
+                await self._hand_over.redirect(leg.id, endpoint)
             return
         place = checked_place(target)
         to: dict[str, str | int] = {"context": place.context, "extension": place.extension, "priority": place.priority}
-        with self._about(leg_id):
-            await self._hand_over.let_go(leg_id, {}, to)
-        self._tell_end_unless_told(leg_id, [StasisEnd(leg_id)])
+        async with self._about(leg_id) as leg:
+            await self._hand_over.let_go(leg.id, {}, to)
+        self._tell_end_unless_told(leg.id, [StasisEnd(leg.id)])
 
     async def continue_in_dialplan(self, leg_id: LegId, variables: Mapping[str, str]) -> None:
         """Set the variables, then let the dialplan go on behind Stasis()."""
         checked = checked_variables(variables)
-        with self._about(leg_id):
-            await self._hand_over.let_go(leg_id, checked, {})
-        self._tell_end_unless_told(leg_id, [StasisEnd(leg_id)])
+        async with self._about(leg_id) as leg:
+            await self._hand_over.let_go(leg.id, checked, {})
+        self._tell_end_unless_told(leg.id, [StasisEnd(leg.id)])
 
     async def hangup(
         self,
@@ -276,10 +295,10 @@ class AriCallControl:
     ) -> None:
         """Set the variables for extension `h`, then end the leg; the cause reaches the party's phone."""
         checked = checked_variables(variables or {})
-        with self._about(leg_id):
-            await self._hand_over.hang_up(leg_id, cause, checked, self._cause_as_number)
-        hung_up = ChannelHangupRequest(leg_id, cause=None, soft=True, tech_cause=None)
-        self._tell_end_unless_told(leg_id, [hung_up, StasisEnd(leg_id)])
+        async with self._about(leg_id) as leg:
+            await self._hand_over.hang_up(leg.id, cause, checked, self._cause_as_number)
+        hung_up = ChannelHangupRequest(leg.id, cause=None, soft=True, tech_cause=None)
+        self._tell_end_unless_told(leg.id, [hung_up, StasisEnd(leg.id)])
 
     async def aclose(self) -> None:
         """Close the connection and end `events()`; may be called twice.
@@ -336,8 +355,11 @@ class AriCallControl:
         """Put everything in order after (re)connecting, before the first event is read."""
         self._cause_as_number = info.major == 0 or info.major >= _FIRST_WITH_CAUSE_NUMBERS
         self._hand_over.variables_together = info.sets_variables_together
+        self._transfers.wanted = is_safe(info) if self._transfers_by_us is None else self._transfers_by_us
+        self._transfers.forget()
         channels = await self._reconcile()
         own_media = [channel.id for channel in channels if self._media_legs.is_own(channel.id)]
+        self._transfers.found(channels)
         self._sweep_legs(channels)
         await self._bridges.sweep([leg.id for leg in self._book.legs()], own_media)
         self._events.put(PbxConnected(info.version))
@@ -347,10 +369,14 @@ class AriCallControl:
         self._media_legs.apply(event)
         if isinstance(event, StasisStart) and is_media_leg(event.channel.id):
             return
+        if self._transfers.take(event):
+            return
         claimed = {leg_id for leg_id in _leaving(event) if self._book.is_claimed(leg_id)}
         self._publish(self._book.apply(event), claimed)
+        self._moves.apply(event)
         if isinstance(event, StasisStart):
             self._spawn(self._dead_man.arm_offer(LegId(event.channel.id)))
+            self._spawn(self._transfers.take_over_offer(event.channel))
 
     def _take_ami(self, event: AmiEvent) -> None:
         """Take one AMI event; called by the reader, so it must not wait."""
@@ -371,7 +397,7 @@ class AriCallControl:
             for event in events:
                 self._take(event)
 
-    def _publish(self, events: list[CallEvent], claimed: Collection[LegId]) -> None:
+    def _publish(self, events: list[CallEvent], claimed: Collection[LegId] = ()) -> None:
         """Tell what happened. claimed: those that were, before it happened: if one has left, somebody else took it."""
         for event in events:
             self._follow_into_queues(event)
@@ -379,6 +405,8 @@ class AriCallControl:
                 self._spawn(self._bridges.release(event.leg_id))
             if isinstance(event, LegLeft) and event.leg_id in claimed and event.leg_id not in self._book:
                 self._spawn(self._taken_legs.stop_timer(event.leg_id))
+            if isinstance(event, LegReplaced):
+                self._moves.begin(event.leg_id, event.leg.id)
             if not self._events.put(event) and isinstance(event, LegOffered):
                 # Nobody will take care of this caller; extension T will.
                 self._book.release(event.leg.id)
@@ -387,7 +415,7 @@ class AriCallControl:
     def _follow_into_queues(self, event: CallEvent) -> None:
         """Remember legs from the offer on: AMI may tell that one has joined a queue before ARI says that it left."""
         match event:
-            case LegOffered(leg) | LegAnswered(leg):
+            case LegOffered(leg) | LegAnswered(leg) | LegReplaced(leg=leg):
                 self._queue_events.follow(leg.id, leg.call_id, time.monotonic())
             case LegLeft(leg_id):
                 self._queue_events.follow(leg_id, CallId(leg_id), time.monotonic())
@@ -421,32 +449,10 @@ class AriCallControl:
 
     # Commands
 
-    @contextmanager
-    def _about(self, leg_id: LegId) -> Iterator[Leg]:
-        """Check that the leg is in the book, and turn Asterisk's ways of saying "gone" into LegGone.
-
-        The leg is claimed, unless it was not before and the command fails. A leg that is said to be gone is given to
-        its timer: whoever asked takes no further care of it, and should it be there after all, extension T does.
-        """
+    def _about(self, leg_id: LegId) -> AbstractAsyncContextManager[Leg]:
+        """Claim the leg that a command names; see `Claims.about`."""
         self._require_started()
-        leg = self._book.get(leg_id)
-        if leg is None:
-            raise LegGone("the leg has ended or left, or was never here")
-        was_claimed = self._book.is_claimed(leg_id)
-        self._book.claim(leg_id)
-        try:
-            yield leg
-        except BaseException as err:
-            if not was_claimed:
-                self._book.release(leg_id)
-            refused_as_gone = isinstance(err, AriRefused) and _means_gone(err, leg)
-            if (refused_as_gone or isinstance(err, LegGone)) and self._book.is_claimed(leg_id):
-                self._book.release(leg_id)
-                self._dead_man.give_up(leg_id)
-                self._spawn(self._dead_man.arm(leg_id))
-            if refused_as_gone:
-                raise LegGone(f"leg {leg_id} has just ended or left") from err
-            raise
+        return self._claims.about(leg_id)
 
     def _require_started(self) -> None:
         if self._tasks is None:
@@ -468,12 +474,6 @@ def _leaving(event: AriEvent) -> list[LegId]:
 def _require_two(leg_id: LegId, other_id: LegId) -> None:
     if leg_id == other_id:
         raise InvalidRequest("a leg cannot be joined with itself")
-
-
-def _means_gone(err: AriRefused, leg: Leg) -> bool:
-    """Tell whether a refusal means that the leg is gone; one that still rings is not in Stasis, but not gone."""
-    still_rings = leg.direction is Direction.OUTBOUND and leg.state is not LegState.ANSWERED
-    return err.not_found if still_rings else err.leg_is_gone
 
 
 def _leg_to_originate(leg_id: LegId, request: OriginateRequest) -> Leg:

@@ -45,6 +45,8 @@ class StasisStart:
 
     channel: Channel
     arguments: tuple[str, ...]
+    replaces: str = ""
+    """Id of the channel whose place it takes, after a transfer; empty for all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,23 @@ class ChannelUnhold:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelTransfer:
+    """The party asks to be taken out and us to be connected elsewhere (SIP REFER, of a channel set to `ari-only`).
+
+    Also sent for every answer that we give to it; then `state` is set.
+    """
+
+    channel_id: str
+    extension: str
+    """User part of Refer-To."""
+    attended: bool
+    """The request names another call (Replaces)."""
+    peer: Channel | None
+    """The far end of that call, where Asterisk has it and it is connected."""
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class ApplicationReplaced:
     """Another client has connected with our application's name; we get no further events."""
 
@@ -122,6 +141,7 @@ AriEvent = (
     | ChannelDtmfReceived
     | ChannelHold
     | ChannelUnhold
+    | ChannelTransfer
     | ApplicationReplaced
 )
 
@@ -168,7 +188,9 @@ def _channel(description: Mapping[str, Any]) -> Channel:
 
 
 def _stasis_start(message: Mapping[str, Any]) -> StasisStart:
-    return StasisStart(_channel(message["channel"]), tuple(str(argument) for argument in message["args"]))
+    arguments = tuple(str(argument) for argument in message["args"])
+    replaced = message.get("replace_channel")
+    return StasisStart(_channel(message["channel"]), arguments, str(replaced["id"]) if replaced else "")
 
 
 def _stasis_end(message: Mapping[str, Any]) -> StasisEnd:
@@ -209,6 +231,19 @@ def _unhold(message: Mapping[str, Any]) -> ChannelUnhold:
     return ChannelUnhold(str(message["channel"]["id"]))
 
 
+def _transfer(message: Mapping[str, Any]) -> ChannelTransfer:
+    refer_to = message["refer_to"]
+    wanted = refer_to["requested_destination"]
+    peer = refer_to.get("connected_channel")
+    return ChannelTransfer(
+        channel_id=str(message["referred_by"]["source_channel"]["id"]),
+        extension=str(wanted.get("destination", "")),
+        attended="protocol_id" in wanted,
+        peer=_channel(peer) if peer else None,
+        state=str(message.get("state", "")),
+    )
+
+
 def _replaced(message: Mapping[str, Any]) -> ApplicationReplaced:
     return ApplicationReplaced(str(message.get("application", "")))
 
@@ -226,5 +261,6 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], AriEvent]] = {
     "ChannelDtmfReceived": _dtmf,
     "ChannelHold": _hold,
     "ChannelUnhold": _unhold,
+    "ChannelTransfer": _transfer,
     "ApplicationReplaced": _replaced,
 }

@@ -17,6 +17,7 @@ from ari_app.errors import AriRefused
 from ari_app.legs import LegBook
 from ari_app.media_legs import Spawn
 from ari_app.rest import AriRest
+from ari_app.transfers import Transfers
 from parley.call_control import CallControlError, HangupCause, LegId, PbxUnavailable
 
 logger = logging.getLogger(__name__)
@@ -37,12 +38,14 @@ class HandOver:
         rest: AriRest,
         book: LegBook,
         dead_man: DeadManTimer,
+        transfers: Transfers,
         spawn: Spawn,
         retry_waits_s: Sequence[float] = RETRY_WAITS_S,
     ) -> None:
         self._rest = rest
         self._book = book
         self._dead_man = dead_man
+        self._transfers = transfers
         self._spawn = spawn
         self._retry_waits_s = retry_waits_s
         self.variables_together = False
@@ -50,14 +53,17 @@ class HandOver:
 
     async def let_go(self, leg_id: LegId, variables: Mapping[str, str], place: Mapping[str, str | int]) -> None:
         """Set the variables, stop the timer, and let the dialplan go on (at `place`, if it names one)."""
+        self._transfers.cancel(leg_id)
         with self._leaving(leg_id):
             await self._set_variables(leg_id, variables)
             self._book.release(leg_id)
             await self._stop_timer(leg_id, behind_stasis=not place)
+            await self._transfers.give_back(leg_id)
             await self._insist(partial(self._rest.continue_in_dialplan, leg_id, **place))
 
     async def redirect(self, leg_id: LegId, endpoint: str) -> None:
         """Ask the party's phone, once, to call somebody else: a second REFER would be a second call."""
+        self._transfers.cancel(leg_id)
         with self._leaving(leg_id):
             await self._rest.redirect(leg_id, endpoint)
 
@@ -65,6 +71,7 @@ class HandOver:
         self, leg_id: LegId, cause: HangupCause, variables: Mapping[str, str], cause_as_number: bool
     ) -> None:
         """Set the variables if Asterisk lets us (not while an attempt of ours rings), then end the leg."""
+        self._transfers.cancel(leg_id)
         with self._leaving(leg_id):
             try:
                 await self._set_variables(leg_id, variables)

@@ -34,6 +34,7 @@ from parley.call_control import (
     LegId,
     LegLeft,
     LegOffered,
+    LegReplaced,
     LegRetrieved,
     LegRinging,
     LegState,
@@ -68,6 +69,10 @@ class _Entry:
     """The leg may carry our dead-man timer. Not so a new one until we have first asked for it."""
     rang: bool = False
     held: bool = False
+    moving: bool = False
+    """The leg has taken another's place and is not answered yet (a blind transfer), or not in that place yet."""
+    away: bool = False
+    """The leg goes once through the dialplan, by our own request."""
     our_cause: HangupCause | None = None
     """What `hangup` was asked for."""
     end_cause: HangupCause | None = None
@@ -79,6 +84,8 @@ class LegBook:
 
     def __init__(self) -> None:
         self._entries: dict[LegId, _Entry] = {}
+        self._heirs: dict[LegId, LegId] = {}
+        """Legs by those whose places they have taken."""
 
     def __contains__(self, leg_id: LegId) -> bool:
         return leg_id in self._entries
@@ -87,6 +94,10 @@ class LegBook:
         """Return the leg, None when it is gone or was never here."""
         entry = self._entries.get(leg_id)
         return None if entry is None else entry.leg
+
+    def resolve(self, leg_id: LegId) -> LegId:
+        """Return the leg that has this one's place now; the leg itself when nobody has taken it."""
+        return leg_id if leg_id in self._entries else self._heirs.get(leg_id, leg_id)
 
     def legs(self) -> list[Leg]:
         """Return all legs."""
@@ -144,12 +155,48 @@ class LegBook:
         if leg_id in self._entries:
             self._entries[leg_id].our_cause = cause
 
+    def replace(self, old_id: LegId, channel: Channel) -> list[CallEvent]:
+        """Put a channel in the place of a leg in the book, which is struck out; nothing more is told of that one."""
+        old = self._entries.pop(old_id)
+        leg = replace(
+            old.leg,
+            id=LegId(channel.id),
+            state=LegState.ANSWERED if channel.state == "Up" else LegState.RINGING,
+            ani=channel.caller_number,
+            ani_name=channel.caller_name,
+        )
+        self._entries[leg.id] = _Entry(leg, in_stasis=True, claimed=old.claimed, told=old.told, moving=True)
+        self._heirs = {earlier: leg.id if heir == old_id else heir for earlier, heir in self._heirs.items()}
+        self._heirs[old_id] = leg.id
+        return [LegReplaced(old_id, leg)]
+
+    def send_through(self, leg_id: LegId, away: bool = True) -> None:
+        """Note that the leg leaves Stasis and comes back, by our own request; or that it does not after all."""
+        if leg_id in self._entries:
+            self._entries[leg_id].away = away
+
+    def stranded(self, leg_id: LegId) -> list[CallEvent]:
+        """Note that the leg does not come back from the dialplan, if it is there."""
+        entry = self._entries.get(leg_id)
+        if entry is None or not entry.away:
+            return []
+        entry.away = False
+        return self._stasis_ended(leg_id)
+
+    def arrived(self, leg_id: LegId) -> list[CallEvent]:
+        """Note that the leg is in the place that it has taken. One that still rings hears nobody until it answers."""
+        entry = self._entries.get(leg_id)
+        if entry is None:
+            return []
+        entry.moving = entry.leg.state is not LegState.ANSWERED
+        return self._held(leg_id, True) if entry.moving else []
+
     def apply(self, event: AriEvent) -> list[CallEvent]:
         """Take one ARI event and return what it means, in order; an empty list for channels that are not legs."""
         events: list[CallEvent] = []
         match event:
-            case StasisStart(channel, arguments):
-                events = self._started(channel, arguments)
+            case StasisStart(channel, arguments, replaces):
+                events = self._started(channel, arguments, LegId(replaces))
             case ChannelStateChange(channel):
                 events = self._changed(channel)
             case ChannelHangupRequest():
@@ -196,9 +243,15 @@ class LegBook:
                 events += self._held(leg_id, False)
         return events
 
-    def _started(self, channel: Channel, arguments: tuple[str, ...]) -> list[CallEvent]:
+    def _started(self, channel: Channel, arguments: tuple[str, ...], replaces: LegId) -> list[CallEvent]:
         leg_id = LegId(channel.id)
         entry = self._entries.get(leg_id)
+        if entry is not None and entry.away:
+            entry.away = False
+            entry.leg = replace(entry.leg, ani=channel.caller_number, ani_name=channel.caller_name)
+            return []
+        if entry is None and replaces in self._entries:
+            return self.replace(replaces, channel)
         if entry is not None and not entry.in_stasis:
             return self._answered(entry)
         leg = _leg_of(channel, arguments, Direction.INBOUND)
@@ -220,6 +273,9 @@ class LegBook:
         return []
 
     def _answered(self, entry: _Entry) -> list[CallEvent]:
+        if entry.moving:
+            entry.leg, entry.moving = replace(entry.leg, state=LegState.ANSWERED), not entry.held
+            return self._held(entry.leg.id, False)
         if not entry.in_stasis:
             entry.in_stasis = entry.claimed = True
         entry.leg = replace(entry.leg, state=LegState.ANSWERED)
@@ -244,25 +300,34 @@ class LegBook:
 
     def _stasis_ended(self, leg_id: LegId) -> list[CallEvent]:
         """The last event about an inbound leg: Asterisk stops telling us before the channel is destroyed."""
-        entry = self._entries.pop(leg_id, None)
-        if entry is None:
+        entry = self._entries.get(leg_id)
+        if entry is None or (entry.away and entry.end_cause is None):
             return []
+        self._strike_out(leg_id)
         if entry.end_cause is None:
             return [LegLeft(leg_id)]
         return [LegEnded(leg_id, entry.end_cause)]
 
     def _destroyed(self, event: ChannelDestroyed) -> list[CallEvent]:
-        entry = self._entries.pop(LegId(event.channel_id), None)
+        entry = self._entries.get(LegId(event.channel_id))
         if entry is None:
             return []
+        self._strike_out(entry.leg.id)
         cause = entry.our_cause or entry.end_cause or _cause_of(event.cause, event.tech_cause, entry.leg)
         return [LegEnded(entry.leg.id, cause)]
 
     def _missing(self, leg_id: LegId, alive: bool) -> list[CallEvent]:
-        entry = self._entries.pop(leg_id)
+        entry = self._entries[leg_id]
+        if alive and entry.away:
+            return []
+        self._strike_out(leg_id)
         if alive and entry.in_stasis and entry.end_cause is None:
             return [LegLeft(leg_id)]
         return [LegEnded(leg_id, entry.end_cause or HangupCause.UNKNOWN)]
+
+    def _strike_out(self, leg_id: LegId) -> None:
+        del self._entries[leg_id]
+        self._heirs = {old: heir for old, heir in self._heirs.items() if heir != leg_id}
 
 
 def _cause_of(q850: int, tech_cause: int | None, leg: Leg) -> HangupCause:

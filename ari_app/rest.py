@@ -200,6 +200,11 @@ class AriRest:
         """Ask the party's phone to call somebody else: 302 before the answer, REFER after it."""
         await self._post(["channels", channel_id, "redirect"], endpoint=endpoint)
 
+    async def tell_transfer_progress(self, channel_id: str, state: str) -> None:
+        """Tell the party's phone how the transfer that it asked for goes (Asterisk 20.13, 22.3 and later)."""
+        path = ["channels", channel_id, "transfer_progress"]
+        await self._http.request("POST", path, _ignore, query={"states": state})
+
     async def send_dtmf(self, channel_id: str, digits: str) -> None:
         """Send keys to the party."""
         await self._post(["channels", channel_id, "dtmf"], dtmf=digits)

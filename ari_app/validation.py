@@ -49,6 +49,16 @@ def checked_sip_uri(target: SipTarget) -> str:
     return target.uri
 
 
+def is_place(context: str, extension: str) -> bool:
+    """Tell whether these can be context and extension, and nothing else acts in them where a dial string is parsed."""
+    return _CONTEXT.fullmatch(context) is not None and _EXTENSION.fullmatch(extension) is not None
+
+
+def is_number(text: str) -> bool:
+    """Tell whether this can be shown as a calling number."""
+    return bool(text) and _NUMBER.fullmatch(text) is not None
+
+
 def checked_place(target: DialplanTarget) -> DialplanTarget:
     """Return the place if context, extension and priority can exist in a dialplan."""
     if not _CONTEXT.fullmatch(target.context) or not _EXTENSION.fullmatch(target.extension) or target.priority < 1:

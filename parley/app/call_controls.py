@@ -20,6 +20,7 @@ from parley.call_control import (
     LegId,
     LegLeft,
     LegOffered,
+    LegReplaced,
     OriginateRequest,
     PbxRefused,
     TransferTarget,
@@ -144,6 +145,10 @@ class CallControls:
         """Remember whose a leg is before anybody can command it."""
         match event:
             case LegOffered(leg) | LegAnswered(leg):
+                self._of_leg[leg.id] = control
+            case LegReplaced(leg_id, leg):
+                # Only the main one replaces legs: commands that still name the old one reach it without an entry.
+                self._of_leg.pop(leg_id, None)
                 self._of_leg[leg.id] = control
             case LegLeft(leg_id) | LegEnded(leg_id):
                 self._of_leg.pop(leg_id, None)

@@ -138,6 +138,13 @@ class CallRunner:
         self._held = False
         self._session.caller_retrieves()
 
+    def leg_replaced(self, leg: Leg) -> None:
+        """Another party has taken the caller's place: whatever comes later is for this leg."""
+        logger.info("another party has taken the caller's place", extra={"new_leg_id": leg.id})
+        self._leg = leg
+        self._held = False
+        self._session.caller_replaced(leg.id)
+
     def leg_gone(self, cause: HangupCause) -> None:
         """The leg has ended."""
         self._leg_is_ours = False

@@ -99,7 +99,12 @@ class Node:
         interrupted = await self._log.interrupted(self._name)
         ami = _ami(asterisk.ami, stack, self._metrics)
         lines = await stack.enter_async_context(audio_lines(settings.media, tls, self._metrics.audiosocket_refused))
-        self._ari = AriCallControl(asterisk.url, asterisk.username, password, asterisk.application, ami=ami, tls=tls)
+        self._ari = AriCallControl(
+            *(asterisk.url, asterisk.username, password, asterisk.application),
+            ami=ami,
+            tls=tls,
+            transfers_by_us=asterisk.transfers_by_us,
+        )
         self._control, arrivals = await self._ways_in(stack, tasks, ami, lines)
         if ami is not None:  # not before all listen
             tasks.create_task(ami.run(), name="ami")

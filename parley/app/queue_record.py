@@ -62,6 +62,11 @@ class QueueRecord:
         while len(self._calls) > MAX_CALLS:
             self._calls.popitem(last=False)
 
+    def leg_replaced(self, old_id: LegId, new_id: LegId) -> None:
+        """Note with the same call what happens to the leg that has taken another's place."""
+        if (call := self._calls.pop(old_id, None)) is not None:
+            self._calls[new_id] = call
+
     def take(self, event: QueueEvent) -> None:
         """Count an event, and note it if the call's record is to tell it; never waits."""
         self._metrics.queue_event(_word_of(event))

@@ -100,6 +100,8 @@ class AsteriskSettings(Section):
     """Takes turns with `application` when `parley supervise` is told to upgrade; empty: its name with `-b`."""
     ami: AmiSettings = AmiSettings()
     audiosocket_app: AudioSocketAppSettings = AudioSocketAppSettings()
+    transfers: Literal["auto", "parley", "asterisk"] = "auto"
+    """Who carries out what callers' phones ask for by REFER; auto: Parley where no caller can crash Asterisk by it."""
     ca_file: Path | None = None
     """Certificates (PEM) that may sign Asterisk's, instead of the system's; for an `https` address."""
 
@@ -121,6 +123,11 @@ class AsteriskSettings(Section):
         if self.ca_file is not None and not self.url.startswith("https://"):
             raise ValueError("ca_file is for an https:// address in url: correct the address, or leave ca_file out")
         return self
+
+    @property
+    def transfers_by_us(self) -> bool | None:
+        """Tell who carries out transfers; None where Asterisk's version decides."""
+        return {"auto": None, "parley": True, "asterisk": False}[self.transfers]
 
     def read_tls(self) -> ssl.SSLContext | None:
         """Return how to check Asterisk's certificate, None for the system's way.

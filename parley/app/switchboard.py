@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from parley.app.call_arguments import CallArgumentsError, parse_call_arguments
 from parley.app.call_results import ParleyStatus, refusal_variables
 from parley.app.call_runner import CallRunner, Services
+from parley.app.logs import bind_call
 from parley.app.queue_record import QueueRecord
 from parley.app.resume import RESTARTED, ResumedCall
 from parley.call_control import (
@@ -29,6 +30,7 @@ from parley.call_control import (
     LegId,
     LegLeft,
     LegOffered,
+    LegReplaced,
     LegRetrieved,
     PbxConnected,
     PbxLost,
@@ -37,6 +39,8 @@ from parley.call_control import (
 
 logger = logging.getLogger(__name__)
 
+OVER = "The conversation was over"
+"""PARLEY_ERROR of a party who took the place of another whose call had just ended."""
 HAND_OVER_S = 10.0
 """For handing the last calls to their queues; whoever is left then is taken by the PBX's dead-man timer."""
 GRACE_S = 1.0
@@ -136,16 +140,8 @@ class Switchboard:
         match event:
             case LegOffered(leg=leg):
                 self._offered(leg, tasks)
-            case DigitReceived(leg_id=leg_id, digit=digit) if leg_id in self._calls:
-                self._calls[leg_id].press(digit)
-            case LegHeld(leg_id=leg_id) if leg_id in self._calls:
-                self._calls[leg_id].leg_held()
-            case LegRetrieved(leg_id=leg_id) if leg_id in self._calls:
-                self._calls[leg_id].leg_retrieved()
-            case LegEnded(leg_id=leg_id, cause=cause) if leg_id in self._calls:
-                self._calls[leg_id].leg_gone(cause)
-            case LegLeft(leg_id=leg_id) if leg_id in self._calls:
-                self._calls[leg_id].leg_left()
+            case LegReplaced(leg_id=leg_id, leg=leg):
+                self._leg_replaced(leg_id, leg, tasks)
             case PbxConnected():
                 self._connected(True)
                 tasks.create_task(self._return_strangers(), name="reconcile")
@@ -157,6 +153,22 @@ class Switchboard:
             case PbxLost(reason=reason):
                 self._connected(False)
                 logger.warning("PBX lost; calls go on with their media", extra={"reason": reason})
+            case _:
+                self._pass_on(event)
+
+    def _pass_on(self, event: CallEvent) -> None:
+        """Tell a call what happens to its leg."""
+        match event:
+            case DigitReceived(leg_id=leg_id, digit=digit) if leg_id in self._calls:
+                self._calls[leg_id].press(digit)
+            case LegHeld(leg_id=leg_id) if leg_id in self._calls:
+                self._calls[leg_id].leg_held()
+            case LegRetrieved(leg_id=leg_id) if leg_id in self._calls:
+                self._calls[leg_id].leg_retrieved()
+            case LegEnded(leg_id=leg_id, cause=cause) if leg_id in self._calls:
+                self._calls[leg_id].leg_gone(cause)
+            case LegLeft(leg_id=leg_id) if leg_id in self._calls:
+                self._calls[leg_id].leg_left()
             case _:
                 logger.debug("event about no call of ours", extra={"event_type": type(event).__name__})
 
@@ -183,15 +195,27 @@ class Switchboard:
         self._idle.clear()
         tasks.create_task(self._run(leg_id, call), name=f"call {call.call_id}")
 
+    def _leg_replaced(self, leg_id: LegId, leg: Leg, tasks: asyncio.TaskGroup) -> None:
+        """Let the call go on with the new leg; without a call (it is just over) the new party is sent on."""
+        call = self._calls.pop(leg_id, None)
+        if call is None:
+            tasks.create_task(self._send_on(leg, refusal_variables(ParleyStatus.FAILED, OVER)), name="send on")
+            return
+        self._calls[leg.id] = call
+        self._queues.leg_replaced(leg_id, leg.id)
+        with bind_call(call.call_id, leg_id):
+            call.leg_replaced(leg)
+
     async def _run(self, leg_id: LegId, call: CallRunner) -> None:
         try:
             await call.run()
         except Exception:  # the call's outer task: the other calls go on
             logger.exception("call could not be ended cleanly")
         finally:
-            # The same leg may have come back from the dialplan while its last call was being recorded.
-            if self._calls.get(leg_id) is call:
-                del self._calls[leg_id]
+            # The same leg may have come back from the dialplan while its last call was being recorded, and another one
+            # may have taken its place.
+            for own in [own for own, served in self._calls.items() if served is call]:
+                del self._calls[own]
             self._services.metrics.calls_active(len(self._calls))
             if not self._calls:
                 self._idle.set()

@@ -71,6 +71,20 @@ class LegRetrieved:
 
 
 @dataclass(frozen=True, slots=True)
+class LegReplaced:
+    """Another party has taken the leg's place: somebody connected us with them and went (a transfer).
+
+    The audio connection goes on with the new leg, holds are over, and nothing more is told of the old one. Commands
+    that still name the old leg reach the new one.
+    """
+
+    leg_id: LegId
+    """The old one."""
+    leg: Leg
+    """The new one. The arguments and variables are the old one's."""
+
+
+@dataclass(frozen=True, slots=True)
 class PbxConnected:
     """The connection to the PBX stands (again). Reconcile with `CallControl.legs()` after the second one."""
 
@@ -163,6 +177,7 @@ CallEvent = (
     | DigitReceived
     | LegHeld
     | LegRetrieved
+    | LegReplaced
     | PbxConnected
     | PbxLost
     | ControlTaken

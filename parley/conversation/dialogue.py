@@ -27,6 +27,7 @@ from parley.conversation.happenings import (
     Inbox,
     Recognised,
     RecognitionFailed,
+    Replaced,
     Retrieved,
     SpeechFailed,
     TakenAway,
@@ -46,7 +47,7 @@ from parley.conversation.ports import (
     SpeechStarted,
     SpeechStopped,
 )
-from parley.conversation.record import CallNote, EndReason, Turn
+from parley.conversation.record import PARTY_REPLACED, CallNote, EndReason, Turn
 from parley.conversation.resume_point import ResumePoint, Resumption
 from parley.conversation.settings import DialogueSettings, Engines
 from parley.conversation.timings import ms_of, samples_of
@@ -177,6 +178,8 @@ class Dialogue:
                 self._held()
             case Retrieved():
                 self._retrieved()
+            case Replaced(leg_id):
+                self._replaced(leg_id)
 
     def _is_meant_for_us(self, happening: SpeechStarted | SpeechStopped | BlockHeard | DigitHeard | Recognised) -> bool:
         """Tell the caller's answers from a "hello?" or a key before the greeting, and from the music of a hold."""
@@ -335,24 +338,39 @@ class Dialogue:
     # --- the caller puts us on hold -----------------------------------------------------------------------
 
     def _held(self) -> None:
-        """Fall silent and wait, for so long at most: nobody hears us, and what we hear is not meant for us."""
-        if self._on_hold or not self.talking.is_set():
+        if self.talking.is_set() and not self._on_hold:
+            self._note("held")
+            self._wait()
+
+    def _retrieved(self) -> None:
+        if self._on_hold:
+            self._note("retrieved")
+            self._go_on()
+
+    def _replaced(self, leg_id: str) -> None:
+        """Ask the new party what was asked; what the old one was saying is forgotten. A farewell is finished."""
+        self._note(PARTY_REPLACED, leg_id=leg_id)
+        if not self.talking.is_set():
             return
+        self._wait()
+        if isinstance(self._then, Listen):
+            self._caller.expect(self._then)
+            self._cut_by_hold = False
+        self._go_on()
+
+    def _wait(self) -> None:
+        """Fall silent, for so long at most: nobody hears us, and what we hear is not meant for us."""
+        self._cut_by_hold = self.voice.speaking or (self._on_hold and self._cut_by_hold)
         self._on_hold = True
-        self._cut_by_hold = self.voice.speaking
-        self._note("held")
         self.voice.stop()
         self._caller.pause()
         self._alarms.cancel(Alarm.NO_INPUT, Alarm.FILLER, Alarm.TAIL)
         self._alarms.set(Alarm.HOLD, self._audio.position + self._samples(self._settings.max_hold_ms))
 
-    def _retrieved(self) -> None:
-        """Go on: with the sentence that was cut, with an answer that was given before, or with the question again."""
-        if not self._on_hold:
-            return
+    def _go_on(self) -> None:
+        """Go on with the sentence that was cut, with an answer that was given before, or with the question again."""
         self._on_hold = False
         self._here_since = self._audio.position
-        self._note("retrieved")
         self._alarms.cancel(Alarm.HOLD)
         if self._cut_by_hold:
             self._saying = True

@@ -80,6 +80,13 @@ class Retrieved:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """Another party has taken the caller's place."""
+
+    leg_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class TakenAway:
     """The PBX has moved the caller elsewhere."""
 
@@ -95,7 +102,7 @@ class DrainAsked:
 
 
 EngineHappening = Recognised | RecognitionFailed | SpeechQueued | SpeechFailed
-CallHappening = Answered | Held | Retrieved | HungUp | TakenAway | ControlLost | DrainAsked
+CallHappening = Answered | Held | Retrieved | Replaced | HungUp | TakenAway | ControlLost | DrainAsked
 Happening = AudioEvent | BlockHeard | EngineHappening | CallHappening
 
 

@@ -99,6 +99,10 @@ class Turn:
     timings: TurnTimings = field(default_factory=TurnTimings)
 
 
+PARTY_REPLACED = "party_replaced"
+"""Kind of the note about another party in the caller's place; its detail `leg_id` is that party's leg."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallNote:
     """Something that happened besides turns."""

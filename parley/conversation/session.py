@@ -25,7 +25,17 @@ from parley.conversation.dialogue import Dialogue
 from parley.conversation.ending import DialogueEnd
 from parley.conversation.errors import IllegalTransition
 from parley.conversation.flow.step import FlowResult, GoOn, HangUp, Transfer
-from parley.conversation.happenings import Answered, ControlLost, DrainAsked, Held, HungUp, Inbox, Retrieved, TakenAway
+from parley.conversation.happenings import (
+    Answered,
+    ControlLost,
+    DrainAsked,
+    Held,
+    HungUp,
+    Inbox,
+    Replaced,
+    Retrieved,
+    TakenAway,
+)
 from parley.conversation.history import Exchange
 from parley.conversation.journal import Journal
 from parley.conversation.ports import CallAudio, CallLog, Clock, DigitHeard, PeerGone, Script
@@ -157,6 +167,10 @@ class CallSession:
     def caller_retrieves(self) -> None:
         """The caller is back: the conversation goes on."""
         self._inbox.post(Retrieved())
+
+    def caller_replaced(self, leg_id: str) -> None:
+        """Another party has taken the caller's place, on this leg: the conversation goes on with it."""
+        self._inbox.post(Replaced(leg_id))
 
     def caller_taken_away(self) -> None:
         """The PBX has moved the caller's leg elsewhere: it is not in our hands any more."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, delete, func, select
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from parley.conversation.errors import CannotResume
-from parley.conversation.record import CallEnd, CallNote, CallStart, EndReason, Turn
+from parley.conversation.record import PARTY_REPLACED, CallEnd, CallNote, CallStart, EndReason, Turn
 from parley.conversation.resume_point import ResumePoint, from_json, to_json
 from parley.store.database import Database
 from parley.store.errors import UnknownCall
@@ -85,7 +86,10 @@ class SqlCallLog:
             kept = {point.call: point.state for point in points}
             counting = select(NoteRow.call, func.count()).where(NoteRow.call.in_(ids), NoteRow.kind == "resumed")
             resumed = {call: count for call, count in await session.execute(counting.group_by(NoteRow.call))}
-        return [InterruptedCall(start_of_row(row), _point(kept.get(row.id)), resumed.get(row.id, 0)) for row in rows]
+            legs = await _legs_now(session, ids)
+        return [
+            InterruptedCall(_served_by(row, legs), _point(kept.get(row.id)), resumed.get(row.id, 0)) for row in rows
+        ]
 
     async def close_abandoned(self, found_at: float, node: str, alive: Collection[str] = ()) -> list[str]:
         """Close the calls that a killed process of this node left open, and return their ids, oldest first.
@@ -111,6 +115,17 @@ class SqlCallLog:
 def _left_open(node: str) -> ColumnElement[bool]:
     """Hold for the open calls of a node, and for those that were recorded before nodes had names."""
     return CallRow.ended_at.is_(None) & CallRow.node.in_((node, ""))
+
+
+async def _legs_now(session: AsyncSession, calls: Sequence[int]) -> dict[int, str]:
+    """Return the legs that have taken the first ones' places, by the calls' primary keys."""
+    query = select(NoteRow).where(NoteRow.call.in_(calls), NoteRow.kind == PARTY_REPLACED).order_by(NoteRow.id)
+    return {note.call: str(note.details["leg_id"]) for note in await session.scalars(query)}
+
+
+def _served_by(row: CallRow, legs: Mapping[int, str]) -> CallStart:
+    start = start_of_row(row)
+    return replace(start, leg_id=legs.get(row.id, start.leg_id))
 
 
 def _point(state: str | None) -> ResumePoint | None:

@@ -18,6 +18,7 @@ from parley.call_control import (
     LegGone,
     LegId,
     LegOffered,
+    LegReplaced,
     OriginateRequest,
     PbxRefused,
     RtpTarget,
@@ -51,6 +52,18 @@ async def test_events_of_both_come_each_in_its_order() -> None:
         for leg in (first, second):
             kinds = [type(event) for event in log.about(leg.id, [LegOffered, LegEnded])]
             assert kinds == [LegOffered, LegEnded]
+
+
+async def test_party_that_takes_anothers_place_is_commanded_by_either_name() -> None:
+    pair = Pair()
+    async with listening(pair.both) as log:
+        old = pair.main.caller_arrives()
+        await log.next(LegOffered)
+        new = pair.main.another_takes_the_place(old.id)
+        await log.next(LegReplaced)
+        await pair.both.send_dtmf(old.id, "5")
+        await pair.both.send_dtmf(new.id, "6")
+        assert pair.main.record(new.id).digits_sent == "56"
 
 
 async def test_every_command_goes_to_the_one_that_has_the_leg() -> None:

@@ -55,6 +55,14 @@ class Following:
         return self.metrics.registry.get_sample_value("parley_queue_events_total", {"event": event})
 
 
+async def test_leg_that_takes_anothers_place_is_followed_into_the_queue() -> None:
+    following = Following()
+    following.record.leg_replaced(LEG, LegId("1.2"))
+    following.record.leg_replaced(LegId("9.9"), LegId("9.8"))
+    [note] = await following.notes(AgentAnswered(LegId("1.2"), "support", "Ben", 12.0))
+    assert note.kind == "agent_answered"
+
+
 async def test_decline_answer_and_end_of_the_talk_are_noted_and_what_leads_to_them_is_not() -> None:
     following = Following()
     following.clock.wind(60_000)

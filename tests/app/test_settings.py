@@ -157,6 +157,12 @@ def test_transports_without_udp_ports_need_none(tmp_path: Path) -> None:
     assert load_settings(write(tmp_path, text)).media.transport == "websocket"
 
 
+@pytest.mark.parametrize(("text", "by_us"), [("", None), ("parley", True), ("asterisk", False)])
+def test_transfers_are_carried_out_by_whom_the_site_chooses(tmp_path: Path, text: str, by_us: bool | None) -> None:
+    chosen = f"[asterisk]\ntransfers = '{text}'\n" if text else ""
+    assert load_settings(write(tmp_path, chosen + MINIMAL)).asterisk.transfers_by_us is by_us
+
+
 def test_certificate_authority_is_read_from_the_settings_folder_or_explained(tmp_path: Path) -> None:
     text = "[asterisk]\nurl = 'https://pbx:8089/ari'\nca_file = 'ca.pem'\n" + MINIMAL
     asterisk = load_settings(write(tmp_path, text)).asterisk

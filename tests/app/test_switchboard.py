@@ -6,9 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from parley.call_control import AgentAnswered, HangupCause, LegGone, PbxRefused
+from parley.call_control import (
+    AgentAnswered,
+    CallId,
+    Direction,
+    HangupCause,
+    Leg,
+    LegGone,
+    LegId,
+    LegState,
+    PbxRefused,
+)
 from parley.conversation.record import CallEnd, EndReason
 from tests.app.calls import running_node
+from tests.fakes.call_control import LegRecord
 from tests.fakes.call_log import FakeCallLog
 
 GOODBYE = """
@@ -173,6 +184,31 @@ async def test_caller_who_leaves_the_agent_on_hold_for_too_long_goes_to_the_fall
     assert node.log.end is not None
     assert node.log.end.reason is EndReason.LEFT_ON_HOLD
     assert [note.kind for note in node.log.notes] == ["held", "retrieved", "held"]
+
+
+async def test_call_goes_on_with_the_party_that_takes_the_callers_place(tmp_path: Path) -> None:
+    async with running_node(tmp_path, QUESTION) as node:
+        leg = node.control.caller_arrives("agent=reception")
+        await node.until_answered(leg.id)
+        new = node.control.another_takes_the_place(leg.id)
+        while not node.control.record(new.id).gone:
+            node.control.presses(new.id, "1")
+            await asyncio.sleep(0.05)
+        record = await node.until_gone(new.id)
+    assert record.hung_up_with is HangupCause.NORMAL_CLEARING
+    assert record.variables_set["PARLEY_SLOT_SURE"] == "yes"
+    notes = [(note.kind, dict(note.details)) for note in node.log.notes]
+    assert ("party_replaced", {"leg_id": new.id}) in notes
+
+
+async def test_party_that_takes_a_place_after_the_call_is_sent_on(tmp_path: Path) -> None:
+    async with running_node(tmp_path, QUESTION) as node:
+        leg = Leg(LegId("unknown"), CallId("1"), Direction.INBOUND, LegState.ANSWERED)
+        node.control.records[leg.id] = LegRecord(leg)
+        new = node.control.another_takes_the_place(leg.id)
+        record = await node.until_gone(new.id)
+    assert record.continued
+    assert record.variables_set["PARLEY_STATUS"] == "FAILED"
 
 
 async def test_caller_whom_the_pbx_takes_elsewhere_ends_the_call_at_once_and_for_its_own_reason(tmp_path: Path) -> None:

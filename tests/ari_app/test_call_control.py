@@ -407,8 +407,14 @@ async def test_originate_sends_everything_in_the_body(ari: AriServer, control: A
         "callerId": '"Jane" <+1555>',
         "endpoint": "PJSIP/a@trunk",
         "timeout": 12,
-        "variables": {"PARLEY_X": "1,2"},
+        "variables": {"PARLEY_X": "1,2", "TRANSFER_CONTEXT": "parley-no-transfers"},
     }
+
+
+async def test_site_may_let_a_called_party_transfer_us(ari: AriServer, control: AriCallControl) -> None:
+    await control.originate(OriginateRequest("PJSIP/a", variables={"TRANSFER_CONTEXT": "desks"}))
+    [made] = ari.asked("POST /channels/parley-leg.*")
+    assert made.body["variables"] == {"TRANSFER_CONTEXT": "desks"}
 
 
 async def test_destination_that_asterisk_does_not_know_is_refused_and_forgotten(

@@ -102,6 +102,31 @@ def test_inbound_end_has_the_cause_that_the_other_side_gave(name: str, cause: Ha
     assert kinds(events).count("LegEnded") == 1
 
 
+def test_party_that_takes_anothers_place_is_the_leg_from_then_on() -> None:
+    book = LegBook()
+    events = captured_events("inbound_replaced_after_attended_transfer")
+    old, new = LegId("1795587134.2"), LegId("1795587134.5")
+    assert kinds(told(book, events[:3])) == ["LegOffered", "LegAnswered", "LegReplaced"]
+    assert (book.resolve(old), old in book, new in book) == (new, False, True)
+    book.send_through(new)
+    assert told(book, events[3:6]) == []
+    assert book.arrived(new) == []
+    leg = book.get(new)
+    assert leg is not None
+    assert (leg.arguments, leg.ani, leg.dnis, leg.call_id) == (("agent=reception",), "15550100", "920", CallId(old))
+    book.note_hangup(new, HangupCause.NORMAL_CLEARING)
+    assert told(book, events[6:]) == [LegEnded(new, HangupCause.NORMAL_CLEARING)]
+    assert book.resolve(old) == old
+
+
+def test_first_party_is_resolved_to_the_last_one_after_several_moves() -> None:
+    book = LegBook()
+    book.apply(StasisStart(Channel("7.1", state="Up"), ()))
+    for old, new in (("7.1", "7.2"), ("7.2", "7.3")):
+        book.replace(LegId(old), Channel(new, state="Up"))
+    assert [book.resolve(LegId(leg_id)) for leg_id in ("7.1", "7.2", "7.3")] == ["7.3"] * 3
+
+
 def test_holds_are_told_once_each_and_the_end_ends_the_last() -> None:
     events = told(LegBook(), captured_events("inbound_held"))
     assert kinds(events) == [

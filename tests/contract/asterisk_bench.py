@@ -30,6 +30,20 @@ exten => T,1,Set(TIMEOUT(absolute)=0)
 exten => 930,1,Goto(contract-fallback,930,1)
 ; What extension h sees of our variables.
 exten => h,1,Set(GLOBAL(CONTRACT_AFTER_HANGUP)=${{PARLEY_OUTCOME}})
+; The called phone, for a caller who then connects us with it. Blind transfers of callers of 942 go to this context.
+exten => 941,1,Dial(PJSIP/agent1)
+exten => 942,1,Set(TRANSFER_CONTEXT=contract-transfers)
+ same => n,Stasis(parley,agent=reception)
+ same => n,Hangup()
+exten => 943,1,Gosub(parley,s,1(agent=reception))
+ same => n,Hangup()
+[contract-moved]
+exten => s,1,Answer()
+ same => n,Echo()
+[contract-transfers]
+exten => 1,1,Dial(PJSIP/agent1)
+ same => n,Hangup()
+[from-trunk](+)
 ; Another node.
 exten => 940,1,Stasis(parley-b)
  same => n,Hangup()
@@ -55,11 +69,20 @@ def contract_asterisk() -> Asterisk:
 
 @asynccontextmanager
 async def connected(
-    pbx: Asterisk, application: str = "parley", dead_man_s: float = 10.0, retake: Backoff | None = None
+    pbx: Asterisk,
+    application: str = "parley",
+    dead_man_s: float = 10.0,
+    retake: Backoff | None = None,
+    transfers_by_us: bool | None = None,
 ) -> AsyncIterator[AriCallControl]:
     """Connect an adapter to this Asterisk."""
     url = f"{pbx.ari_url}/ari"
-    control = AriCallControl(url, pbx.ari_username, pbx.ari_password, application, dead_man_s=dead_man_s, retake=retake)
+    control = AriCallControl(
+        *(url, pbx.ari_username, pbx.ari_password, application),
+        dead_man_s=dead_man_s,
+        retake=retake,
+        transfers_by_us=transfers_by_us,
+    )
     try:
         await control.start()
         yield control
@@ -141,6 +164,17 @@ class AsteriskBench:
 
     async def called_party(self) -> PhoneParty:
         return PhoneParty(await self._called.next_call(DEADLINE_S))
+
+    async def takes_the_place_of(self, party: Party) -> Party:
+        """Let a party call somebody, connect us with them and go."""
+        assert isinstance(party, PhoneParty)
+        await party.hold()
+        first = self.caller.dial("941")
+        other = await self.called_party()
+        await other.answer()
+        await first.wait_answered()
+        first.connect_with(party.call)
+        return other
 
     async def variable(self, leg_id: LegId, name: str) -> str:
         return await self.rest.get_variable(leg_id, name)

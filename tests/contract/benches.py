@@ -76,6 +76,9 @@ class Bench(Protocol):
     async def called_party(self) -> Party:
         """Return the party that we have just called."""
 
+    async def takes_the_place_of(self, party: Party) -> Party:
+        """Let a party of ours connect us with somebody else and go; return the new one."""
+
     async def variable(self, leg_id: LegId, name: str) -> str:
         """Return what the dialplan sees in a channel variable after the leg has left."""
 
@@ -151,44 +154,44 @@ class FakeParty:
 
     def __init__(self, pbx: FakeCallControl, leg_id: LegId) -> None:
         self._pbx = pbx
-        self._leg_id = leg_id
+        self.leg_id = leg_id
 
     async def press(self, keys: str) -> None:
-        self._pbx.presses(self._leg_id, keys)
+        self._pbx.presses(self.leg_id, keys)
 
     async def hang_up(self) -> None:
-        self._pbx.caller_hangs_up(self._leg_id)
+        self._pbx.caller_hangs_up(self.leg_id)
 
     async def hold(self) -> None:
-        self._pbx.party_holds(self._leg_id)
+        self._pbx.party_holds(self.leg_id)
 
     async def retrieve(self) -> None:
-        self._pbx.party_retrieves(self._leg_id)
+        self._pbx.party_retrieves(self.leg_id)
 
     async def ring(self) -> None:
-        self._pbx.callee_rings(self._leg_id)
+        self._pbx.callee_rings(self.leg_id)
 
     async def answer(self) -> None:
-        self._pbx.callee_answers(self._leg_id)
+        self._pbx.callee_answers(self.leg_id)
 
     async def refuse(self, cause: HangupCause) -> None:
-        self._pbx.caller_hangs_up(self._leg_id, cause)
+        self._pbx.caller_hangs_up(self.leg_id, cause)
 
     async def let_it_ring(self) -> None:
-        self._pbx.callee_rings(self._leg_id)
-        self._pbx.caller_hangs_up(self._leg_id, HangupCause.NO_ANSWER)
+        self._pbx.callee_rings(self.leg_id)
+        self._pbx.caller_hangs_up(self.leg_id, HangupCause.NO_ANSWER)
 
     async def hears_ringing(self) -> bool:
-        return self._pbx.record(self._leg_id).ringing
+        return self._pbx.record(self.leg_id).ringing
 
     async def is_answered(self) -> bool:
-        return self._pbx.record(self._leg_id).answered_by_us
+        return self._pbx.record(self.leg_id).answered_by_us
 
     async def is_ended(self) -> bool:
-        return self._pbx.record(self._leg_id).ended_with is not None
+        return self._pbx.record(self.leg_id).ended_with is not None
 
     async def heard_keys(self, count: int) -> str:
-        return self._pbx.record(self._leg_id).digits_sent
+        return self._pbx.record(self.leg_id).digits_sent
 
 
 class FakeBench:
@@ -208,6 +211,10 @@ class FakeBench:
 
     async def called_party(self) -> Party:
         return FakeParty(self.pbx, list(self.pbx.records)[-1])
+
+    async def takes_the_place_of(self, party: Party) -> Party:
+        assert isinstance(party, FakeParty)
+        return FakeParty(self.pbx, self.pbx.another_takes_the_place(party.leg_id).id)
 
     async def variable(self, leg_id: LegId, name: str) -> str:
         return self.pbx.record(leg_id).variables_set[name]

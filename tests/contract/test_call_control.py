@@ -33,6 +33,7 @@ from parley.call_control import (
     LegId,
     LegLeft,
     LegOffered,
+    LegReplaced,
     LegRetrieved,
     LegRinging,
     LegState,
@@ -265,6 +266,40 @@ class CallControlContract:
         assert [leg.id for leg in await bench.control.legs()] == [other.id]
         await bench.control.hangup(other.id)
         assert (await log.next(LegEnded)).leg_id == other.id
+
+    async def test_party_that_takes_anothers_place_gets_its_audio_and_all_commands(
+        self, bench: Bench, log: EventLog
+    ) -> None:
+        party, leg = await answered(bench, log)
+        await bench.control.attach_audio(leg.id, NOWHERE, deaf)
+        other = await bench.takes_the_place_of(party)
+        told = await log.next(LegReplaced)
+        assert told.leg_id == leg.id
+        assert told.leg.id != leg.id
+        assert (told.leg.state, told.leg.arguments, told.leg.call_id) == (LegState.ANSWERED, ARGUMENTS, leg.call_id)
+        assert [leg.id for leg in await bench.control.legs()] == [told.leg.id]
+        await bench.control.send_dtmf(told.leg.id, "42")
+        assert await other.heard_keys(2) == "42"
+        await other.press("7")
+        assert (await log.next(DigitReceived)).leg_id == told.leg.id
+        # Whoever has not heard of the change means the new leg too.
+        assert await bench.control.audio_sent(leg.id) == await bench.control.audio_sent(told.leg.id)
+        await bench.control.hangup(leg.id)
+        assert (await log.next(LegEnded)).leg_id == told.leg.id
+        assert await other.is_ended()
+        assert not log.about(leg.id, [LegEnded, LegLeft])
+
+    async def test_party_that_takes_anothers_place_can_be_given_to_the_dialplan(
+        self, bench: Bench, log: EventLog
+    ) -> None:
+        party, leg = await answered(bench, log)
+        await bench.control.attach_audio(leg.id, NOWHERE, deaf)
+        await bench.takes_the_place_of(party)
+        new_id = (await log.next(LegReplaced)).leg.id
+        await bench.control.continue_in_dialplan(new_id, {"PARLEY_STATUS": "TRANSFER", "PARLEY_SUMMARY": AWKWARD})
+        assert (await log.next(LegLeft)).leg_id == new_id
+        assert await bench.variable(new_id, "PARLEY_SUMMARY") == AWKWARD
+        assert await bench.control.legs() == []
 
     async def test_music_can_be_started_and_stopped(self, bench: Bench, log: EventLog) -> None:
         _, leg = await answered(bench, log)

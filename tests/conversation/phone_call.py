@@ -148,6 +148,11 @@ class PhoneCall:
         self.session.caller_retrieves()
         await settle()
 
+    async def is_replaced(self) -> None:
+        """Let another party take the caller's place."""
+        self.session.caller_replaced("leg-2")
+        await settle()
+
     async def hang_up(self) -> SessionEnd:
         """Let the caller hang up."""
         self.session.caller_hung_up(HangupCause.NORMAL_CLEARING)

@@ -151,6 +151,61 @@ async def test_hold_and_retrieval_told_twice_count_once(times: int) -> None:
         assert call.told == ["repeat"]
 
 
+# --- another party takes the caller's place ------------------------------------------------------------------
+
+
+async def test_new_party_is_asked_the_open_question() -> None:
+    async with talking(asks("Which day?"), asks("Which day?"), says("Bye."), hears=("tuesday",)) as call:
+        await call.until_silent()
+        await call.is_replaced()
+        await call.until_silent()
+        assert call.told == ["repeat"]
+        await call.speaks(500)
+        await call.until_over()
+        assert call.told == ["repeat", "tuesday"]
+        [note] = call.log.notes[-1:]
+        assert (note.kind, dict(note.details)) == ("party_replaced", {"leg_id": "leg-2"})
+
+
+async def test_new_party_is_not_held_by_the_hold_of_the_one_who_went() -> None:
+    async with talking(asks("Which day?"), asks("Which day?")) as call:
+        await call.until_silent()
+        await call.holds()
+        await call.passes(10_000)
+        await call.is_replaced()
+        await call.until_silent()
+        assert call.told == ["repeat"]
+
+
+async def test_sentence_that_a_transfer_cuts_is_replaced_by_the_question() -> None:
+    async with talking(asks("One two three four five six. Which day?"), asks("Which day?")) as call:
+        await call.passes(700)
+        await call.is_replaced()
+        await call.until_silent()
+        assert call.told == ["repeat"]
+        await call.hang_up()
+        assert call.heard == ["One two three", "Which day?"]
+
+
+async def test_what_the_one_who_went_was_saying_is_forgotten() -> None:
+    clock = FakeClock()
+    slow = (Hears("tuesday", delay_ms=800),)
+    async with talking(asks("Which day?"), asks("Which day?"), hears=slow, clock=clock) as call:
+        await call.until_silent()
+        await call.speaks(500, pause_ms=700)
+        await call.is_replaced()
+        await call.passes(2000)
+        assert call.told == ["repeat"]
+
+
+async def test_farewell_is_finished_for_the_new_party() -> None:
+    async with talking(says("I put you through to sales.", QUEUE)) as call:
+        await call.passes(700)
+        await call.is_replaced()
+        assert (await call.until_over()).then == QUEUE
+        assert call.heard == ["I put you through to sales."]
+
+
 async def test_caller_who_hangs_up_on_hold_has_hung_up() -> None:
     async with talking(asks("Which day?")) as call:
         await call.holds()

@@ -36,6 +36,15 @@ exten => 821,1,Gosub(parley,s,1(agent=nobody))
  same => n,Goto(100,2)
 """
 
+DESKS = """
+[globals](+)
+PARLEY_TRANSFERS = desks
+[desks]
+exten => 201,1,Dial(PJSIP/agent1,30)
+ same => n,Hangup()
+"""
+"""For the end of a dialplan: callers may transfer the agent to the first phone inside."""
+
 SETTINGS = """\
 data_dir = "data"
 flow_folders = ["@FLOWS@"]

@@ -14,8 +14,9 @@ import pytest_asyncio
 
 from demo.ear import Ear
 from parley.conversation.record import EndReason
-from tests.dialplans.call_centre import CallCentre, open_call_centre
+from tests.dialplans.call_centre import RING_S, CallCentre, open_call_centre
 from tests.e2e.site import (
+    DESKS,
     DIALPLAN,
     MAIN_NUMBER,
     NUMBER_LINE,
@@ -44,7 +45,7 @@ APOLOGY = "Sorry, I lost you for a moment."
 async def pbx() -> AsyncIterator[Asterisk]:
     """One Asterisk for the tests of this module."""
     require_speech()
-    async with Asterisk(program=require_asterisk(), additions={"extensions.conf": DIALPLAN}) as running:
+    async with Asterisk(program=require_asterisk(), additions={"extensions.conf": DIALPLAN + DESKS}) as running:
         yield running
 
 
@@ -117,6 +118,22 @@ async def test_killed_node_comes_back_to_its_caller_and_goes_on_asking(centre: C
     await asyncio.sleep(2.5)
     assert agent_heard(caller, APOLOGY).clearly
     await books_in_one_record(caller, node)
+
+
+async def test_killed_node_comes_back_to_the_party_that_took_the_callers_place(centre: CallCentre, node: Node) -> None:
+    caller = await asked_for_the_number(centre)
+    caller.refer("sip:201@127.0.0.1")
+    person = await centre.agents[0].next_call()
+    await person.answer(ring_s=RING_S)
+    await Ear(person).speech_begins(person.answered_at or 0.0)
+    await asyncio.sleep(0.5)
+    killed_s = time.monotonic()
+    os.kill(pid_of(node, "parley: node"), signal.SIGKILL)
+    back_s = await Ear(person).speech_begins(killed_s + 0.3)
+    assert back_s - killed_s < BACK_S
+    await asyncio.sleep(2.5)
+    assert agent_heard(person, APOLOGY).clearly
+    await books_in_one_record(person, node)
 
 
 async def test_killed_worker_costs_the_caller_a_pause_at_most(centre: CallCentre, node: Node) -> None:

@@ -31,6 +31,7 @@ from parley.call_control import (
     LegId,
     LegLeft,
     LegOffered,
+    LegReplaced,
     LegRetrieved,
     LegRinging,
     LegState,
@@ -69,6 +70,8 @@ class LegRecord:
     digits_sent: str = ""
     on_hold: bool = False
     """We play music to the party."""
+    replaced_by: LegId | None = None
+    """The leg that has taken this one's place."""
     held_by_party: bool = False
     """The party has put us on hold."""
     joined_with: set[LegId] = field(default_factory=set)
@@ -83,7 +86,7 @@ class LegRecord:
     @property
     def gone(self) -> bool:
         """Whether the leg has ended or left."""
-        return self.left or self.ended_with is not None
+        return self.left or self.ended_with is not None or self.replaced_by is not None
 
 
 class FakeCallControl:
@@ -170,6 +173,15 @@ class FakeCallControl:
         if record.held_by_party:
             record.held_by_party = False
             self._tell(LegRetrieved(leg_id))
+
+    def another_takes_the_place(self, leg_id: LegId, ani: str = "+15550111") -> Leg:
+        """Let somebody connect us with another party and go: the audio connection goes on with the new leg."""
+        old = self._present(leg_id)
+        leg = replace(old.leg, id=LegId(self._fresh_id("moved")), state=LegState.ANSWERED, ani=ani, ani_name="")
+        self.records[leg.id] = LegRecord(leg, audio=old.audio, audio_history=list(old.audio_history))
+        old.replaced_by, old.audio = leg.id, None
+        self._tell(LegReplaced(leg_id, leg))
+        return leg
 
     def dialplan_takes(self, leg_id: LegId) -> None:
         """Let the PBX take the leg away from us (its own timer, an operator's redirect)."""
@@ -361,6 +373,8 @@ class FakeCallControl:
 
     def _present(self, leg_id: LegId) -> LegRecord:
         record = self.records.get(leg_id)
+        while record is not None and record.replaced_by is not None:
+            record = self.records[record.replaced_by]
         if record is None or record.gone:
             raise LegGone(f"leg {without_control_characters(leg_id)} is not here")
         return record

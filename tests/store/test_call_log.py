@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from parley.conversation.ports import CallLog
-from parley.conversation.record import CallNote, EndReason
+from parley.conversation.record import PARTY_REPLACED, CallNote, EndReason
 from parley.store import CallArchive, Database, InterruptedCall, RecordConflict, SqlCallLog, StoreUnavailable
 from parley.store.models import ResumePointRow
 from tests.store.call_log_contract import KeepingCallLogContract, Recorded
@@ -202,6 +202,15 @@ async def test_times_that_a_call_was_taken_up_are_counted(log: SqlCallLog) -> No
     for at_ms in (4000, 9000):
         await log.noted(START.call_id, CallNote("resumed", at_ms))
     assert [call.resumed for call in await log.interrupted(NODE)] == [2]
+
+
+async def test_interrupted_call_is_found_by_the_leg_that_took_the_callers_place_last(log: SqlCallLog) -> None:
+    await log.call_started(START)
+    await log.call_started(start("other"))
+    for leg_id in ("moved-1", "moved-2"):
+        await log.noted(START.call_id, CallNote(PARTY_REPLACED, 4000, {"leg_id": leg_id}))
+    legs = {call.start.call_id: call.start.leg_id for call in await log.interrupted(NODE)}
+    assert legs == {START.call_id: "moved-2", "other": start("other").leg_id}
 
 
 async def test_calls_of_another_node_are_neither_found_nor_closed(log: SqlCallLog, archive: CallArchive) -> None:

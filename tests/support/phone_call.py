@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from urllib.parse import quote
 
 from tests.support.audio_negotiation import AudioNegotiation
 from tests.support.phone_codec import PhoneCodec
 from tests.support.phone_media import MediaStream, Playback
 from tests.support.recording import Recording
 from tests.support.sip_dialog import Dialog, Headers, fresh_token
-from tests.support.sip_message import AudioDescription, SipMessage
+from tests.support.sip_message import AudioDescription, NameAddress, SipMessage
 from tests.support.waiting import first_of
 
 
@@ -169,9 +170,14 @@ class PhoneCall:
         await self._renegotiate()
 
     def refer(self, uri: str) -> None:
-        """Ask the far side to call somebody else (REFER); see transfer_progress."""
+        """Ask the far side to call somebody else instead of us (REFER); see transfer_progress."""
         headers = [("Refer-To", f"<{uri}>"), ("Referred-By", f"<{self.dialog.local.uri}>")]
         self._transmit(self.dialog.request("REFER", headers=headers))
+
+    def connect_with(self, other: PhoneCall) -> None:
+        """Connect the far ends of both calls with each other (REFER with Replaces); see transfer_progress."""
+        target = NameAddress.parse(f"<{other.dialog.target}>").uri
+        self.refer(f"{target}?Replaces={quote(other.dialog.replaces, safe='')}")
 
     async def hangup(self) -> None:
         """End the call: BYE when it was answered, else CANCEL or 603. May be called twice."""

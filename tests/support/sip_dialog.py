@@ -30,6 +30,11 @@ class Dialog:
     call_id: str = field(default_factory=fresh_token)
     sequence: int = 1
 
+    @property
+    def replaces(self) -> str:
+        """How others name this dialog to the far side (RFC 3891): its tag comes first."""
+        return f"{self.call_id};to-tag={self.remote.tag};from-tag={self.local.tag}"
+
     def request(self, method: str, *, branch: str = "", headers: Headers = (), body: str = "") -> SipMessage:
         """Build a request; every one except ACK and CANCEL takes a new sequence number."""
         if method not in ("ACK", "CANCEL"):

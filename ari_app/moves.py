@@ -1,0 +1,195 @@
+"""Another party takes a leg's place: an attended transfer that somebody's phone completes, or a blind one.
+
+Asterisk puts the new channel (the near end of a Local pair) into Stasis, and mostly into the old one's bridge, by
+itself; after a blind transfer it may still ring. Such a channel has no dialplan: nothing could be given back to it, and
+no extension T would take it from a dead node. So, once answered, it goes through `[parley-moved]` of
+extensions_parley.conf, a few milliseconds, and comes back with a dialplan. `call_control` owns a Moves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable
+
+from ari_app.bridges import LegBridges
+from ari_app.dead_man import DeadManTimer
+from ari_app.errors import AriRefused
+from ari_app.events import AriEvent, ChannelStateChange, StasisStart
+from ari_app.legs import LegBook
+from ari_app.media_legs import Spawn
+from ari_app.rest import AriRest
+from parley.call_control import CallControlError, CallEvent, LegGone, LegId, LegState, PbxUnavailable
+
+logger = logging.getLogger(__name__)
+
+CONTEXT = "parley-moved"
+DISMISS_S = 5.0
+"""For the old party's phone to hang up by itself, as phones do once a transfer has succeeded."""
+
+_ACTS_IN_ARGUMENTS = re.compile(r'([\\",()\[\]])')
+
+
+class Moves:
+    """The arrivals under way. `spawn` runs them; `tell` publishes what the book says."""
+
+    def __init__(
+        self,
+        rest: AriRest,
+        application: str,
+        book: LegBook,
+        bridges: LegBridges,
+        dead_man: DeadManTimer,
+        *,
+        spawn: Spawn,
+        tell: Callable[[list[CallEvent]], None],
+        deadline_s: float,
+        dismiss_s: float = DISMISS_S,
+    ) -> None:
+        self._rest = rest
+        self._application = application
+        self._book = book
+        self._bridges = bridges
+        self._dead_man = dead_man
+        self._spawn = spawn
+        self._tell = tell
+        self._deadline_s = deadline_s
+        self._dismiss_s = dismiss_s
+        self._arriving: dict[LegId, asyncio.Event] = {}
+        """Legs that are not in their places yet."""
+        self._away: dict[LegId, asyncio.Future[None]] = {}
+        """Legs in `[parley-moved]`, on their way back."""
+        self._ringing: dict[LegId, asyncio.Future[None]] = {}
+        """Legs that are not answered yet: Asterisk lets them into no dialplan (412)."""
+
+    async def present(self, leg_id: LegId) -> LegId:
+        """Return the leg itself or the one in its place, once that can be commanded.
+
+        Raises PbxUnavailable when it takes too long.
+        """
+        meant = self._book.resolve(leg_id)
+        arriving = self._arriving.get(meant)
+        if arriving is not None:
+            try:
+                async with asyncio.timeout(self._deadline_s):
+                    await arriving.wait()
+            except TimeoutError as err:
+                raise PbxUnavailable("the leg is being moved, and does not arrive") from err
+        return self._book.resolve(leg_id)
+
+    def apply(self, event: AriEvent) -> None:
+        """Take an event, after the book has: legs come back from the dialplan, or end on the way."""
+        if isinstance(event, StasisStart) and event.channel.id in self._away:
+            _settle(self._away.pop(LegId(event.channel.id)), None)
+        for waiting in (self._away, self._ringing):
+            for leg_id in [leg_id for leg_id in waiting if leg_id not in self._book]:
+                _settle(waiting.pop(leg_id), LegGone("the leg ended while it was moved"))
+        if isinstance(event, ChannelStateChange) and event.channel.id in self._ringing and event.channel.state == "Up":
+            _settle(self._ringing.pop(LegId(event.channel.id)), None)
+
+    def begin(self, old_id: LegId, new_id: LegId) -> None:
+        """Bring the leg that the book has put in the old one's place to its place."""
+        self._arriving[new_id] = asyncio.Event()
+        self._spawn(self._arrive(old_id, new_id))
+        # Soon enough for its timer, which nobody renews any more: extension T would take it to a queue.
+        self._spawn(self._dismiss(old_id))
+
+    async def _arrive(self, old_id: LegId, new_id: LegId) -> None:
+        try:
+            await self._be_answered(new_id)
+            await self._give_a_dialplan(new_id)
+            await self._bridges.replace(old_id, new_id)
+        except CallControlError as err:
+            if not isinstance(err, LegGone):
+                logger.error(
+                    "a party who took another's place cannot be served; extension T takes the call",
+                    extra={"leg_id": new_id, "code": err.code, "problem": str(err)},
+                )
+            await self._give_up(old_id, new_id)
+        else:
+            self._tell(self._book.arrived(new_id))
+        finally:
+            self._no_longer_arriving(new_id)
+
+    def _no_longer_arriving(self, leg_id: LegId) -> None:
+        if (arriving := self._arriving.pop(leg_id, None)) is not None:
+            arriving.set()
+
+    async def _be_answered(self, leg_id: LegId) -> None:
+        """Wait while the leg rings, which may take long: meanwhile it can be commanded. Raises LegGone at its end."""
+        leg = self._book.get(leg_id)
+        if leg is None or leg.state is LegState.ANSWERED:
+            return
+        self._tell(self._book.arrived(leg_id))
+        self._no_longer_arriving(leg_id)
+        ringing = self._ringing[leg_id] = asyncio.get_running_loop().create_future()
+        await ringing
+        self._arriving[leg_id] = asyncio.Event()
+
+    async def _give_a_dialplan(self, leg_id: LegId) -> None:
+        """Send the leg through `[parley-moved]`. Raises LegGone when it ends on the way."""
+        await self._dead_man.arm(leg_id)
+        if not await self._can_go_through(leg_id):
+            return
+        leg = self._book.get(leg_id)
+        if leg is None:
+            raise LegGone("the leg ended while it was moved")
+        away = self._away[leg_id] = asyncio.get_running_loop().create_future()
+        try:
+            await self._rest.set_variable(leg_id, "PARLEY_NODE", self._application)
+            await self._rest.set_variable(leg_id, "PARLEY_ARGUMENTS", _written(leg.arguments))
+            self._book.send_through(leg_id)
+            await self._rest.continue_in_dialplan(leg_id, context=CONTEXT, extension="s", priority=1)
+            async with asyncio.timeout(self._deadline_s):
+                await away
+        except AriRefused as err:
+            self._book.send_through(leg_id, False)
+            if err.leg_is_gone:
+                raise LegGone(f"leg {leg_id} has just ended or left") from err
+            raise
+        except TimeoutError as err:
+            raise PbxUnavailable(f"[{CONTEXT}] does not bring the leg back") from err
+        finally:
+            self._away.pop(leg_id, None)
+            away.cancel()
+
+    async def _can_go_through(self, leg_id: LegId) -> bool:
+        """Ask whether the dialplan has the context; without it the leg is served, but no extension T stands by."""
+        try:
+            if await self._rest.get_variable(leg_id, f"DIALPLAN_EXISTS({CONTEXT},s,1)") == "1":
+                return True
+        except AriRefused as err:
+            logger.debug("the dialplan cannot be asked", extra={"leg_id": leg_id, "status": err.status})
+        logger.warning("a party who took another's place cannot be handed over: [parley-moved] is not in the dialplan")
+        return False
+
+    async def _give_up(self, old_id: LegId, new_id: LegId) -> None:
+        """Let the leg be taken by its timer, and delete the audio that it does not get."""
+        self._tell(self._book.stranded(new_id))
+        self._book.release(new_id)
+        self._dead_man.give_up(new_id)
+        await self._dead_man.arm(new_id)
+        await self._bridges.release(old_id)
+
+    async def _dismiss(self, leg_id: LegId) -> None:
+        """End the leg whose place was taken, should its phone not do it: it would hear nothing for ever."""
+        await asyncio.sleep(self._dismiss_s)
+        try:
+            await self._rest.hangup(leg_id)
+        except CallControlError as err:
+            logger.debug("leg whose place was taken not hung up", extra={"leg_id": leg_id, "code": err.code})
+
+
+def _settle(away: asyncio.Future[None], failure: LegGone | None) -> None:
+    if away.done():
+        return
+    if failure is None:
+        away.set_result(None)
+    else:
+        away.set_exception(failure)
+
+
+def _written(arguments: tuple[str, ...]) -> str:
+    """Return the arguments so that Stasis(${…}) hands over the same ones again."""
+    return ",".join(_ACTS_IN_ARGUMENTS.sub(r"\\\1", argument) for argument in arguments)

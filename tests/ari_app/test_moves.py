@@ -1,0 +1,259 @@
+"""Another party takes a leg's place: its way through the dialplan into the bridge, and what may go wrong on it."""
+
+import asyncio
+
+import pytest
+
+from ari_app import AriCallControl
+from parley.call_control import (
+    DigitReceived,
+    HangupCause,
+    LegEnded,
+    LegGone,
+    LegHeld,
+    LegId,
+    LegLeft,
+    LegOffered,
+    LegReplaced,
+    LegRetrieved,
+    LegState,
+    RtpTarget,
+)
+from tests.ari_app.ari_server import AriServer, channel
+from tests.ari_app.conftest import Connect, asked
+from tests.contract.benches import EventLog, deaf, until
+
+OLD, NEW = LegId("1.1"), LegId("1.2")
+IN_DIALPLAN = "DIALPLAN_EXISTS(parley-moved,s,1)"
+THROUGH = f"POST /channels/{NEW}/continue"
+MEDIA = r"/channels/parley-media\.parley\.[0-9a-f]+"
+BRIDGE = r"/bridges/parley-bridge\.parley\.[0-9a-f]+"
+
+
+@pytest.fixture
+async def old(ari: AriServer, control: AriCallControl, log: EventLog) -> LegId:
+    """A leg that talks with us, in a dialplan that has `[parley-moved]`."""
+    ari.variables[IN_DIALPLAN] = "1"
+    await ari.offer(OLD, "agent=reception", "store=a,b", state="Up")
+    await log.next(LegOffered)
+    await control.attach_audio(OLD, RtpTarget("127.0.0.1", 4000), deaf)
+    return OLD
+
+
+async def takes_the_place(ari: AriServer, state: str = "Up") -> None:
+    """Let Asterisk put a new channel in the old one's place."""
+    ari.channels[NEW] = {**channel(NEW, state), "name": "Local/_attended@transfer-00000000;2"}
+    ari.subscribed.add(NEW)
+    started = {"type": "StasisStart", "args": [], "channel": ari.channels[NEW], "replace_channel": ari.channels[OLD]}
+    await ari.send(started)
+
+
+async def comes_back(ari: AriServer) -> None:
+    """Let the new channel go through the dialplan, once it is sent there."""
+    assert await asked(ari, THROUGH)
+    await ari.send(
+        {"type": "StasisEnd", "channel": ari.channels[NEW]},
+        {
+            "type": "StasisStart",
+            "args": ["agent=reception"],
+            "channel": ari.channels[NEW],
+            "replace_channel": ari.channels[OLD],
+        },
+    )
+
+
+async def test_new_party_goes_through_the_dialplan_and_gets_bridge_and_media(
+    ari: AriServer, control: AriCallControl, log: EventLog, old: LegId
+) -> None:
+    await takes_the_place(ari)
+    told = await log.next(LegReplaced)
+    assert (told.leg_id, told.leg.id, told.leg.state) == (OLD, NEW, LegState.ANSWERED)
+    assert told.leg.arguments == ("agent=reception", "store=a,b")
+    await comes_back(ari)
+    assert await asked(ari, f"POST {BRIDGE}/addChannel", count=3)
+    variables = {r.body["variable"]: r.body["value"] for r in ari.asked(f"POST /channels/{NEW}/variable")}
+    assert variables == {"PARLEY_NODE": "parley", "PARLEY_ARGUMENTS": r"agent=reception,store=a\,b"}
+    [through] = ari.asked(THROUGH)
+    assert through.body == {"context": "parley-moved", "extension": "s", "priority": 1}
+    assert ari.asked(f"POST {BRIDGE}/addChannel")[-1].body == {"channel": NEW}
+    assert [r.body for r in ari.asked(f"POST {BRIDGE}/removeChannel")] == [{"channel": OLD}]
+    await ari.send({"type": "ChannelDtmfReceived", "digit": "5", "duration_ms": 80, "channel": ari.channels[NEW]})
+    assert (await log.next(DigitReceived)).leg_id == NEW
+    await ari.hang_up(NEW)
+    assert await log.next(LegEnded) == LegEnded(NEW, HangupCause.NORMAL_CLEARING)
+    assert await asked(ari, f"DELETE {MEDIA}")
+    assert await asked(ari, f"DELETE {BRIDGE}")
+
+
+async def test_end_of_the_party_whose_place_was_taken_is_not_told(
+    ari: AriServer, control: AriCallControl, log: EventLog, old: LegId
+) -> None:
+    await takes_the_place(ari)
+    await ari.hang_up(OLD)
+    await log.next(LegReplaced)
+    await ari.offer("1.3")
+    await log.next(LegOffered)
+    assert log.about(OLD, [LegEnded, LegLeft]) == []
+    assert ari.asked(f"DELETE {MEDIA}") == []
+
+
+async def test_commands_wait_until_the_new_party_is_there_and_name_either_leg(
+    ari: AriServer, control: AriCallControl, log: EventLog, old: LegId
+) -> None:
+    await takes_the_place(ari)
+    await log.next(LegReplaced)
+    async with asyncio.TaskGroup() as group:
+        for leg_id, digit in ((OLD, "1"), (NEW, "2")):
+            group.create_task(control.send_dtmf(leg_id, digit))
+        assert await asked(ari, THROUGH)
+        assert ari.asked("POST /channels/.*/dtmf") == []
+        await comes_back(ari)
+    assert sorted(r.body["dtmf"] for r in ari.asked(f"POST /channels/{NEW}/dtmf")) == ["1", "2"]
+
+
+async def test_the_new_party_is_asked_about_whose_audio_it_is(
+    ari: AriServer, control: AriCallControl, log: EventLog, old: LegId
+) -> None:
+    ari.reply(f"GET /channels/{OLD}/rtp_statistics", 200, {"txcount": 500})
+    ari.reply(f"GET /channels/{NEW}/rtp_statistics", 404, {"message": "no RTP"})
+    assert await control.audio_sent(OLD) == 500
+    await takes_the_place(ari)
+    await log.next(LegReplaced)
+    assert await control.audio_sent(OLD) is None
+
+
+async def test_new_party_can_be_replaced_again(
+    ari: AriServer, control: AriCallControl, log: EventLog, old: LegId
+) -> None:
+    await takes_the_place(ari)
+    await comes_back(ari)
+    await control.send_dtmf(OLD, "1")
+    third = {**channel("1.3", "Up"), "name": "Local/x;1"}
+    ari.channels["1.3"] = third
+    await ari.send({"type": "StasisStart", "args": [], "channel": third, "replace_channel": ari.channels[NEW]})
+    assert await asked(ari, "POST /channels/1.3/continue")
+    await ari.send({"type": "StasisEnd", "channel": third}, {"type": "StasisStart", "args": [], "channel": third})
+    await control.send_dtmf(OLD, "1")
+    assert len(ari.asked("POST /channels/1.3/dtmf")) == 1
+
+
+async def test_dialplan_without_the_context_is_told_and_the_party_served(
+    ari: AriServer, control: AriCallControl, log: EventLog, old: LegId, caplog: pytest.LogCaptureFixture
+) -> None:
+    ari.variables = {}
+    await takes_the_place(ari)
+    await log.next(LegReplaced)
+    await control.send_dtmf(OLD, "1")
+    assert ari.asked(THROUGH) == []
+    assert "[parley-moved] is not in the dialplan" in caplog.text
+    assert ari.asked(f"POST {BRIDGE}/addChannel")[-1].body == {"channel": NEW}
+
+
+async def test_party_without_audio_is_moved_without_a_bridge(
+    ari: AriServer, control: AriCallControl, log: EventLog
+) -> None:
+    ari.variables[IN_DIALPLAN] = "1"
+    await ari.offer(OLD, state="Up")
+    await log.next(LegOffered)
+    await takes_the_place(ari)
+    await comes_back(ari)
+    await control.send_dtmf(NEW, "1")
+    assert ari.asked("POST /bridges/.*") == []
+
+
+async def test_party_that_hangs_up_on_the_way_has_ended_and_leaves_nothing(
+    ari: AriServer, control: AriCallControl, log: EventLog, old: LegId
+) -> None:
+    await takes_the_place(ari)
+    assert await asked(ari, THROUGH)
+    await ari.hang_up(NEW)
+    assert (await log.next(LegEnded)).leg_id == NEW
+    with pytest.raises(LegGone):
+        await control.answer(OLD)
+    assert await asked(ari, f"DELETE {MEDIA}")
+    assert await asked(ari, f"DELETE {BRIDGE}")
+
+
+async def test_party_that_does_not_come_back_from_the_dialplan_has_left_and_leaves_nothing(
+    ari: AriServer, connect: Connect
+) -> None:
+    control = connect(deadline_s=0.2)
+    log = EventLog(control)
+    await control.start()
+    async with asyncio.TaskGroup() as group:
+        collecting = group.create_task(log.run())
+        ari.variables[IN_DIALPLAN] = "1"
+        await ari.offer(OLD, state="Up")
+        await log.next(LegOffered)
+        await control.attach_audio(OLD, RtpTarget("127.0.0.1", 4000), deaf)
+        await takes_the_place(ari)
+        assert await asked(ari, THROUGH)
+        await ari.send({"type": "StasisEnd", "channel": ari.channels[NEW]})
+        assert (await log.next(LegLeft)).leg_id == NEW
+        assert await asked(ari, f"DELETE {MEDIA}")
+        assert await asked(ari, f"DELETE {BRIDGE}")
+        collecting.cancel()
+
+
+@pytest.mark.parametrize("status", [404, 409, 412, 500])
+@pytest.mark.parametrize(
+    "refused",
+    [f"POST /channels/{NEW}/variable", THROUGH, f"POST {BRIDGE}/addChannel"],
+    ids=["variable", "continue", "seat"],
+)
+async def test_party_whose_move_is_refused_is_left_to_its_timer_and_leaves_nothing(
+    ari: AriServer, connect: Connect, refused: str, status: int
+) -> None:
+    control = connect(dead_man_s=60)
+    await control.start()
+    ari.variables[IN_DIALPLAN] = "1"
+    await ari.offer(OLD, state="Up")
+    assert await asked(ari, f"POST /channels/{OLD}/variable")
+    await control.attach_audio(OLD, RtpTarget("127.0.0.1", 4000), deaf)
+    ari.reply(refused, status, {"message": "no"})
+    await takes_the_place(ari)
+    if "addChannel" in refused:
+        await comes_back(ari)
+    assert await asked(ari, f"DELETE {MEDIA}")
+    assert await asked(ari, f"DELETE {BRIDGE}")
+
+    async def timed_again() -> bool:
+        timers = [r for r in ari.asked(f"POST /channels/{NEW}/variable") if r.body["variable"] == "TIMEOUT(absolute)"]
+        return len(timers) >= 2
+
+    assert await until(timed_again)
+
+
+async def test_party_that_still_rings_is_a_hold_and_goes_through_the_dialplan_once_it_answers(
+    ari: AriServer, control: AriCallControl, log: EventLog, old: LegId
+) -> None:
+    await takes_the_place(ari, "Down")
+    assert (await log.next(LegReplaced)).leg.state is LegState.RINGING
+    assert (await log.next(LegHeld)).leg_id == NEW
+    assert ari.asked(THROUGH) == []
+    ari.channels[NEW]["state"] = "Up"
+    await ari.send({"type": "ChannelStateChange", "channel": ari.channels[NEW]})
+    assert (await log.next(LegRetrieved)).leg_id == NEW
+    await comes_back(ari)
+    await control.send_dtmf(NEW, "1")
+
+
+async def test_old_party_is_hung_up_although_the_new_one_still_rings(ari: AriServer, connect: Connect) -> None:
+    control = connect()
+    control._moves._dismiss_s = 0.01
+    await control.start()
+    await ari.offer(OLD, state="Up")
+    await takes_the_place(ari, "Down")
+    assert await asked(ari, f"DELETE /channels/{OLD}")
+    assert ari.asked(THROUGH) == []
+
+
+async def test_party_that_never_answers_ends_and_leaves_nothing(
+    ari: AriServer, control: AriCallControl, log: EventLog, old: LegId
+) -> None:
+    await takes_the_place(ari, "Down")
+    await log.next(LegHeld)
+    await ari.hang_up(NEW, cause=17)
+    assert await log.next(LegEnded) == LegEnded(NEW, HangupCause.USER_BUSY)
+    assert await asked(ari, f"DELETE {MEDIA}")
+    assert await asked(ari, f"DELETE {BRIDGE}")
