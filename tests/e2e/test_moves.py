@@ -1,4 +1,4 @@
-"""Callers who hold the agent, transfer it, or are moved: judged by what the phones heard."""
+"""Callers who hold the agent, change codecs, transfer it, or are moved: judged by what the phones heard."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from tests.e2e.site import (
 )
 from tests.support.asterisk import Asterisk, require_asterisk
 from tests.support.hearing import heard, level_dbfs
+from tests.support.phone_codec import ALAW, ULAW
 from tests.support.speech import caller_says, require_speech
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
@@ -139,6 +140,30 @@ async def test_caller_whom_an_operator_redirects_is_let_go_and_stays_where_he_wa
     await caller.say(words)
     await asyncio.sleep(0.2)
     assert heard(caller.heard.samples(said_s), words).clearly
+
+
+async def test_caller_whose_phone_changes_its_codec_hears_and_is_understood_all_the_time(
+    centre: CallCentre, node: Node
+) -> None:
+    caller = await centre.caller.call(NUMBER_LINE)
+    assert caller.media.codec is ULAW
+    await Ear(caller).speech_begins(caller.answered_at or 0.0)
+    await asyncio.sleep(0.2)
+    await caller.change_codec(ALAW)
+    assert caller.media.codec is ALAW
+    await Ear(caller).speech_ends(caller.answered_at or 0.0, quiet_s=0.3)
+    assert agent_heard(caller, QUESTION).clearly
+    saying = caller.play(caller_says(NUMBER_WORDS))
+    await asyncio.sleep(1.0)
+    await caller.change_codec(ULAW)
+    assert caller.media.codec is ULAW
+    await saying.finished.wait()
+    await caller.wait_ended(15.0)
+    assert agent_heard(caller, READ_BACK).clearly
+    record = (await node.ended_records())[-1]
+    assert list(record.notes) == []
+    assert record.end is not None
+    assert record.end.reason is EndReason.COMPLETED
 
 
 async def test_person_to_whom_the_caller_transfers_the_agent_answers_its_question(
