@@ -119,6 +119,9 @@ class Metrics:
             "parley_tasks", "Tasks of the event loop; what calls leave behind shows here.", registry=self.registry
         )
         tasks.set_function(_tasks)
+        self._speech_cache = Gauge(
+            "parley_speech_cache_bytes", "Speech that the node keeps in memory.", registry=self.registry
+        )
         ProcessCollector(registry=self.registry)
         for kind in AudioStats.__dataclass_fields__:
             self._media.labels(kind)
@@ -194,6 +197,10 @@ class Metrics:
     def watch_dropped(self, queue: str, count: Callable[[], int]) -> None:
         """Show from now on what a queue itself counts; queue: one of QUEUES."""
         self._dropped.watched[queue] = count
+
+    def watch_speech_cache(self, used_bytes: Callable[[], int]) -> None:
+        """Show from now on how much speech is kept in memory."""
+        self._speech_cache.set_function(used_bytes)
 
     def pbx_connected(self, connected: bool) -> None:
         """Tell whether the PBX is connected."""

@@ -121,6 +121,7 @@ class Node:
         channel = self._worker.channel
         self._synthesizer = CachedSynthesizer(RemoteSynthesizer(channel), settings.speech_cache_dir)
         self._metrics.watch_dropped("speech_cache", lambda: self._synthesizer.refused)
+        self._metrics.watch_speech_cache(lambda: self._synthesizer.memory_used)
         self._metrics.watch_dropped("log_lines", lost_lines)
         self._services = Services(
             settings=settings,

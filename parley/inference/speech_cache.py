@@ -79,6 +79,11 @@ class CachedSynthesizer:
         """Reads and writes of files that were left out because too much waited for the disk."""
         return self._disk.refused
 
+    @property
+    def memory_used(self) -> int:
+        """Octets of speech in memory."""
+        return self._memory_used
+
     async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[SpeechChunk]:
         """Yield the sentence's audio, in one chunk if it is known. Raises EngineError."""
         key = self._key(request)

@@ -141,6 +141,14 @@ def test_losses_are_counted_whether_they_are_told_or_watched(metrics: Metrics) -
     assert value(metrics, "parley_dropped_total", queue="happenings") == 0
 
 
+def test_speech_in_memory_is_measured_when_asked_for(metrics: Metrics) -> None:
+    assert value(metrics, "parley_speech_cache_bytes") == 0
+    used = [100]
+    metrics.watch_speech_cache(lambda: used[0])
+    used[0] = 300
+    assert value(metrics, "parley_speech_cache_bytes") == 300
+
+
 def test_two_nodes_in_one_process_do_not_share_their_metrics() -> None:
     first, second = Metrics(), Metrics()
     first.call_started(START)

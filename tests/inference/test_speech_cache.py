@@ -178,6 +178,7 @@ async def test_memory_is_bounded_and_prompts_that_fall_out_come_from_disk(tmp_pa
     await cache.warm(prompts)
     for sentence in [*prompts, *said]:
         assert sum(len(chunk.pcm) for chunk in await chunks_of(cache, sentence)) == 4800
+    assert cache.memory_used == 2 * 4800
     assert len(inner.requests) == 7
     await chunks_of(cache, said[0])
     assert len(inner.requests) == 8
