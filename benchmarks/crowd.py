@@ -53,7 +53,8 @@ LONGEST_S = 12.0
 """From the caller's answer to the end of the agent's."""
 READ_BACK_S = 3.0
 """A reply that is shorter is none: the agent has not understood."""
-KEY_MS = 80
+KEY_MS = 120
+"""Asterisk stretches shorter ones to 80 ms, and takes some that come in a burst twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,11 @@ class Caller:
     rounds: list[Round] = field(default_factory=list)
     failure: str = ""
     """Why the call ended before its time; empty when it did not."""
+
+    @property
+    def ani(self) -> str:
+        """The number that the caller calls from."""
+        return f"1555{self.index:04d}"
 
     def number(self, turn: int) -> str:
         """Return the number of a round; no other caller says it, and no two rounds of a call."""
@@ -119,7 +125,7 @@ async def hold_calls(pbx: Asterisk, count: int, duration_s: float) -> Sequence[C
 
 
 async def _talk(phone: SipPhone, caller: Caller, duration_s: float) -> None:
-    caller.call = call = phone.dial(LINE, caller=f"1555{caller.index:04d}")
+    caller.call = call = phone.dial(LINE, caller=caller.ani)
     await call.wait_answered(20.0)
     until_s = time.monotonic() + duration_s
     try:

@@ -1,75 +1,113 @@
-"""What became of a crowd's calls, from the sound at their phones: own numbers read back, and nobody else's words.
+"""What became of a crowd's calls: each is judged by the sound at its phone against its own record.
 
-A read-back that correlates with its own words by 0.95 leaves no room for another voice over it; where it does not, it
-is compared with what all others said and were told at that time. While a caller speaks the agent must be silent.
+A reply that correlates by 0.95 with what the record says was told leaves no room for another voice over it; one that
+does not is compared with what all others said and were told at that time. Keys must arrive exactly. A spoken number
+that came out as another one is the recogniser's mistake, and counted apart from words of other calls.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.crowd import Caller, Round, words_of
+from benchmarks.crowd import DIGITS, Caller, Round, words_of
+from parley.conversation.record import Turn
+from parley.store import CallRecord
 from tests.e2e.site import agent_says
 from tests.support.hearing import HEARD, heard, level_dbfs
+from tests.support.phone_call import PhoneCall
 from tests.support.phone_codec import Samples
 from tests.support.silence import Stretch, longest_silence
 from tests.support.speech import caller_says
 
 EXACT = 0.95
+ALIKE = 0.2
+"""By so much more than the own words are like them anyway must another's words be heard: all say digits."""
 SILENT_DBFS = -50.0
 PATH_S = 0.15
 """What the agent still says, or says already, at the edges of a caller's turn."""
 PADDING_S = 0.2
+EARLY_S = 0.3
+"""The record's clock and the phone's agree to less than this."""
+_VALUES = {word: str(value) for value, word in enumerate(DIGITS)} | {"oh": "0"}
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One call."""
+    """One call. Rounds are counted once in each of what follows that applies to them."""
 
     index: int
     rounds: int
+    keyed: int
     read_back: int
-    """Rounds whose number was read back exactly."""
-    foreign: int
-    """Rounds in whose reply somebody else's words were heard."""
-    disturbed: int
-    """Own turns in which something was heard."""
-    silence_s: float
+    """Rounds whose number is in the record, and was read back in exactly these words."""
+    wrong_keys: Sequence[str] = ()
+    """Keyed rounds whose keys are not in the record as they were pressed: `pressed: recorded`."""
+    misheard: int = 0
+    """Spoken rounds that the recogniser took for another number, or for none."""
+    cut_off: int = 0
+    """Spoken rounds that the agent took for finished while the caller went on."""
+    untrue: int = 0
+    """Replies, to a number in the record, that did not sound as the record says."""
+    foreign: Sequence[str] = ()
+    """Rounds in whose reply another caller's words were heard: `own: the other's`."""
+    disturbed: int = 0
+    """Own turns in which something was heard, those that were cut off left out."""
+    silence_s: float = 0.0
     """The longest silence at the phone, own turns left out."""
-    length_s: float
-    failure: str
+    length_s: float = 0.0
+    failure: str = ""
 
 
-def judge(callers: Sequence[Caller]) -> list[Verdict]:
-    """Judge every call."""
+def judge(callers: Sequence[Caller], records: Sequence[CallRecord]) -> list[Verdict]:
+    """Judge every call by its own record, which is found by the caller's number."""
+    known = {record.start.ani: record for record in records}
     with ThreadPoolExecutor(os.cpu_count()) as judges:
-        return list(judges.map(lambda caller: _judge(caller, callers), callers))
+        return list(judges.map(lambda caller: _judge(caller, callers, known), callers))
 
 
-def _judge(caller: Caller, callers: Sequence[Caller]) -> Verdict:
-    call = caller.call
+def _judge(caller: Caller, callers: Sequence[Caller], records: Mapping[str, CallRecord]) -> Verdict:
+    call, record = caller.call, records.get(caller.ani)
     if call is None or call.answered_at is None or call.ended_at is None:
-        return Verdict(caller.index, 0, 0, 0, 0, 0.0, 0.0, caller.failure or "was not answered")
-    read_back = foreign = disturbed = 0
-    for said in caller.rounds:
+        return Verdict(caller.index, 0, 0, 0, failure=caller.failure or "was not answered")
+    if record is None:
+        return Verdict(caller.index, 0, 0, 0, failure="has no record")
+    wrong_keys: list[str] = []
+    foreign: list[str] = []
+    read_back = misheard = cut_off = untrue = disturbed = 0
+    for said, turns in _with_turns(caller.rounds, record, call.answered_at):
         reply = call.heard.samples(said.ended_s, said.replied_s + PADDING_S)
-        if heard(reply, agent_says(f"You said {' '.join(said.number)}.")).correlation >= EXACT:
-            read_back += 1
+        taken = [_number_in(turn) for turn in turns]
+        told = agent_says(f"You said {' '.join(taken[0])}.") if taken and len(taken[0]) == len(said.number) else b""
+        as_recorded = bool(told) and heard(reply, told).correlation >= EXACT
+        if not as_recorded and (theirs := _foreign_words(reply, told, said, caller, callers)):
+            foreign.append(f"{said.number}: {theirs}")
+        untrue += bool(told) and not as_recorded
+        early = _sound_within(call, said)
+        if taken == [said.number]:
+            read_back += as_recorded
+        elif said.by_keys:
+            wrong_keys.append(f"{said.number}: {' '.join(taken)}")
+        elif early or len(taken) > 1:
+            cut_off += 1
+            continue
         else:
-            foreign += _holds_foreign_words(reply, said, caller, callers)
-        own_turn = call.heard.samples(said.begun_s + PATH_S, said.ended_s - PATH_S)
-        disturbed += bool(len(own_turn)) and _loudest_dbfs(own_turn) > SILENT_DBFS
-    turns = [Stretch(said.begun_s, said.ended_s) for said in caller.rounds]
-    silence = longest_silence(call, turns)
+            misheard += 1
+        disturbed += early
+    silence = longest_silence(call, [Stretch(said.begun_s, said.ended_s) for said in caller.rounds])
     return Verdict(
         index=caller.index,
         rounds=len(caller.rounds),
+        keyed=sum(said.by_keys for said in caller.rounds),
         read_back=read_back,
+        wrong_keys=wrong_keys,
+        misheard=misheard,
+        cut_off=cut_off,
+        untrue=untrue,
         foreign=foreign,
         disturbed=disturbed,
         silence_s=round(silence.length_s, 2),
@@ -78,18 +116,42 @@ def _judge(caller: Caller, callers: Sequence[Caller]) -> Verdict:
     )
 
 
-def _holds_foreign_words(reply: Samples, said: Round, caller: Caller, callers: Sequence[Caller]) -> bool:
-    """Compare a reply with what was said to, and by, all others at that time."""
+def _with_turns(
+    rounds: Sequence[Round], record: CallRecord, answered_at: float
+) -> Iterator[tuple[Round, Sequence[Turn]]]:
+    """Yield each round with the turns that the record has of it: those with something of the caller's."""
+    offered_at = answered_at - (record.answered_ms or 0) / 1000
+    at_s = [(offered_at + turn.at_ms / 1000, turn) for turn in record.turns if turn.caller_text or turn.caller_keys]
+    ends = [later.begun_s for later in rounds[1:]] + [float("inf")]
+    for said, end_s in zip(rounds, ends, strict=True):
+        yield said, [turn for begun_s, turn in at_s if said.begun_s - EARLY_S <= begun_s < end_s - EARLY_S]
+
+
+def _number_in(turn: Turn) -> str:
+    """Return the digits that the record has of a turn."""
+    return turn.caller_keys or "".join(_VALUES.get(word, "") for word in turn.caller_text.split())
+
+
+def _sound_within(call: PhoneCall, said: Round) -> bool:
+    """Tell whether the phone made a sound in its caller's turn."""
+    own_turn = call.heard.samples(said.begun_s + PATH_S, said.ended_s - PATH_S)
+    return bool(len(own_turn)) and _loudest_dbfs(own_turn) > SILENT_DBFS
+
+
+def _foreign_words(reply: Samples, told: bytes, said: Round, caller: Caller, callers: Sequence[Caller]) -> str:
+    """Return the number of another caller whose words, or whose agent's, are in a reply; empty if nobody's are.
+
+    told: what the own record says; it may be like theirs by itself.
+    """
     for other in callers:
-        if other is caller:
-            continue
-        for theirs in other.rounds:
+        for theirs in other.rounds if other is not caller else ():
             if theirs.begun_s < said.replied_s and theirs.replied_s > said.ended_s:
-                told = agent_says(f"You said {' '.join(theirs.number)}.")
-                words = (told,) if theirs.by_keys else (told, caller_says(words_of(theirs.number)))
-                if any(heard(reply, spoken).correlation >= HEARD for spoken in words):
-                    return True
-    return False
+                answer = agent_says(f"You said {' '.join(theirs.number)}.")
+                for spoken in (answer,) if theirs.by_keys else (answer, caller_says(words_of(theirs.number))):
+                    alike = heard(told, spoken).correlation if told else 0.0
+                    if heard(reply, spoken).correlation >= max(HEARD, alike + ALIKE):
+                        return theirs.number
+    return ""
 
 
 def _loudest_dbfs(samples: Samples) -> float:

@@ -11,7 +11,7 @@ import asyncio
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,8 +29,11 @@ RESULT = ROOT / "build" / "test" / "soak.json"
 LONGEST_SILENCE_S = 10.0
 LEAST_READ_BACK = 0.8
 """Share of rounds whose number came back exactly: the recogniser takes a digit for another now and then."""
+MOST_CUT_OFF = 0.02
+"""Share of spoken rounds: a caller's pause between two digits may be longer than the agent's patience."""
 MOST_GROWTH_MB_PER_MIN = 1.0
 """Of any part, over the second half."""
+COUNTED = ("keyed", "read_back", "misheard", "cut_off", "untrue", "disturbed")
 SETTLE_S = 5.0
 """After the last call: records are committed, and what is no longer needed is let go of."""
 
@@ -41,6 +44,8 @@ class Soak:
 
     verdicts: Sequence[Verdict]
     turns: Sequence[Turn]
+    engine_failures: Mapping[str, Sequence[str]]
+    """Caller's number → what engines failed at in that call, by the record."""
     watch: Watch
     before: Look
     after: Look
@@ -64,8 +69,16 @@ async def soak(calls: int, duration_s: float) -> Soak:
             await asyncio.sleep(SETTLE_S)
             after = await look_at(pbx, node)
             left = await _left_in(pbx)
-            turns = [turn for record in await node.ended_records(calls) for turn in record.turns]
-    return Soak(await asyncio.to_thread(judge, callers), turns, watch, before, after, left)
+            records = await node.ended_records(calls)
+    turns = [turn for record in records for turn in record.turns]
+    failures = {
+        record.start.ani: [
+            f"{note.details} at {note.at_ms} ms" for note in record.notes if note.kind == "engine_failed"
+        ]
+        for record in records
+    }
+    verdicts = await asyncio.to_thread(judge, callers, records)
+    return Soak(verdicts, turns, {ani: notes for ani, notes in failures.items() if notes}, watch, before, after, left)
 
 
 async def _left_in(pbx: Asterisk) -> list[str]:
@@ -77,11 +90,16 @@ def problems_of(seen: Soak, duration_s: float) -> list[str]:
     """Return what keeps the soak from passing, in words."""
     rounds = sum(verdict.rounds for verdict in seen.verdicts)
     read_back = sum(verdict.read_back for verdict in seen.verdicts)
+    spoken = rounds - sum(verdict.keyed for verdict in seen.verdicts)
+    cut_off = sum(verdict.cut_off for verdict in seen.verdicts)
     files = {part: seen.after.usage[part].open_files - seen.before.usage[part].open_files for part in PARTS}
     checks = {
         "calls that ended early": [verdict.index for verdict in seen.verdicts if verdict.failure],
         "calls shorter than asked": [v.index for v in seen.verdicts if v.length_s < duration_s],
-        "foreign words": [verdict.index for verdict in seen.verdicts if verdict.foreign],
+        "foreign words": {verdict.index: verdict.foreign for verdict in seen.verdicts if verdict.foreign},
+        "keys not as pressed": {verdict.index: verdict.wrong_keys for verdict in seen.verdicts if verdict.wrong_keys},
+        "replies not as recorded": {verdict.index: verdict.untrue for verdict in seen.verdicts if verdict.untrue},
+        "too many callers cut off": [cut_off, spoken] if cut_off > MOST_CUT_OFF * spoken else [],
         "sound in the caller's own turn": [verdict.index for verdict in seen.verdicts if verdict.disturbed],
         "silence beyond 10 s": [v.index for v in seen.verdicts if v.silence_s > LONGEST_SILENCE_S],
         "too few numbers read back": [] if rounds and read_back / rounds >= LEAST_READ_BACK else [read_back, rounds],
@@ -89,7 +107,8 @@ def problems_of(seen: Soak, duration_s: float) -> list[str]:
         "tasks left in the node": _more(seen.after.tasks - seen.before.tasks),
         "open files left": {part: more for part, more in files.items() if more > 0 and part != "worker"},
         "memory that grows": {p: g for p in PARTS if (g := seen.watch.growth_mb_per_min(p)) > MOST_GROWTH_MB_PER_MIN},
-        "engine errors": _more(counted(seen.before, seen.after, "parley_worker_restarts_total")),
+        "engine failures": dict(seen.engine_failures),
+        "worker restarts": _more(counted(seen.before, seen.after, "parley_worker_restarts_total")),
     }
     return [f"{what}: {found}" for what, found in checks.items() if found]
 
@@ -125,12 +144,14 @@ def report_of(seen: Soak, calls: int, duration_s: float) -> dict[str, object]:
         "calls": calls,
         "minutes": round(duration_s / 60, 2),
         "rounds": rounds,
-        "read_back": sum(verdict.read_back for verdict in seen.verdicts),
+        **{what: sum(getattr(verdict, what) for verdict in seen.verdicts) for what in COUNTED},
+        "speech_cache_mb_after": round(seen.after.speech_cache_mb, 1),
         "response_ms": {f"p{p}": float(np.percentile(responses, p)) for p in (50, 95)} if responses else {},
         "tasks_before": seen.before.tasks,
         "tasks_after": seen.after.tasks,
         "media": {kind: counted(seen.before, seen.after, f"parley_media_events_total{{{kind}}}") for kind in media},
         "parts": parts,
+        "engine_failures": dict(seen.engine_failures),
         "left_in_asterisk": list(seen.left_in_asterisk),
         "callers": [asdict(verdict) for verdict in seen.verdicts],
     }
@@ -139,7 +160,8 @@ def report_of(seen: Soak, calls: int, duration_s: float) -> dict[str, object]:
 def print_report(report: dict[str, object]) -> None:
     """Print the table for the person who waits."""
     print(f"{report['calls']} calls of {report['minutes']} minutes: {report['rounds']} rounds, ", end="")
-    print(f"{report['read_back']} read back exactly; response {report['response_ms']} ms; media {report['media']}")
+    print(", ".join(f"{report[what]} {what}" for what in COUNTED), end="; ")
+    print(f"response {report['response_ms']} ms; media {report['media']}")
     columns = ("cores", "cores_per_call", "memory_mb", "memory_mb_per_call", "growth_mb_per_min")
     print(f"{'':10}" + "".join(f"{column:>20}" for column in columns))
     parts = report["parts"]

@@ -33,6 +33,11 @@ class Look:
         """Tasks of the node's event loop."""
         return int(self.metrics["parley_tasks"])
 
+    @property
+    def speech_cache_mb(self) -> float:
+        """Speech that the node keeps in memory."""
+        return self.metrics["parley_speech_cache_bytes"] / (1 << 20)
+
 
 @dataclass(slots=True)
 class Watch:
@@ -49,12 +54,16 @@ class Watch:
         return max(look.usage[part].memory_mb for look in self.looks)
 
     def growth_mb_per_min(self, part: str) -> float:
-        """Return the slope of a part's memory over the second half of the looks, when every cache is warm."""
+        """Return the slope of a part's memory over the second half of the looks.
+
+        What the node's speech cache holds is left out: it has a bound of its own.
+        """
         looks = self.looks[len(self.looks) // 2 :]
         if len(looks) < 3:
             return 0.0
         times = [look.usage[part].at_s / 60 for look in looks]
-        slope, _ = np.polyfit(times, [look.usage[part].memory_mb for look in looks], 1)
+        kept = [look.speech_cache_mb if part == "node" else 0.0 for look in looks]
+        slope, _ = np.polyfit(times, [look.usage[part].memory_mb - mb for look, mb in zip(looks, kept, strict=True)], 1)
         return float(slope)
 
 

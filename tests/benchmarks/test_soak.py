@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.crowd_judge import Verdict
+from benchmarks.processes import Usage
+from benchmarks.soak import Soak, problems_of
+from benchmarks.watch import PARTS, Look, Watch
+
+MINUTES = 5
+GOOD = Verdict(0, rounds=40, keyed=20, read_back=36, misheard=4, length_s=301.0, silence_s=2.0)
+
+
+def look(minute: float, *, node_mb: float = 80.0, cache_mb: float = 0.0, tasks: int = 30, files: int = 20) -> Look:
+    usage = {part: Usage(minute * 60, minute, node_mb if part == "node" else 50.0, files) for part in PARTS}
+    return Look(usage, {"parley_tasks": tasks, "parley_speech_cache_bytes": cache_mb * (1 << 20)})
+
+
+def problems(
+    *verdicts: Verdict,
+    looks: Sequence[Look] = (),
+    after: Look | None = None,
+    left: Sequence[str] = (),
+    failures: Mapping[str, Sequence[str]] | None = None,
+) -> list[str]:
+    watch = Watch(list(looks) or [look(minute) for minute in range(MINUTES)])
+    seen = Soak(verdicts or (GOOD,), [], failures or {}, watch, look(0), after or look(MINUTES), left)
+    return problems_of(seen, MINUTES * 60)
+
+
+def test_calls_without_a_fault_pass() -> None:
+    assert problems() == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "problem"),
+    [
+        (replace(GOOD, foreign=["1: 2"]), "foreign words: {0: ['1: 2']}"),
+        (replace(GOOD, wrong_keys=["11: 1"]), "keys not as pressed: {0: ['11: 1']}"),
+        (replace(GOOD, untrue=1), "replies not as recorded: {0: 1}"),
+        (replace(GOOD, cut_off=1), "too many callers cut off: [1, 20]"),
+        (replace(GOOD, disturbed=1), "sound in the caller's own turn: [0]"),
+        (replace(GOOD, read_back=20), "too few numbers read back: [20, 40]"),
+        (replace(GOOD, silence_s=11.0), "silence beyond 10 s: [0]"),
+        (replace(GOOD, length_s=200.0), "calls shorter than asked: [0]"),
+        (replace(GOOD, failure="the call ended"), "calls that ended early: [0]"),
+    ],
+)
+def test_fault_of_one_call_is_a_problem(fault: Verdict, problem: str) -> None:
+    assert problems(fault) == [problem]
+
+
+def test_what_is_left_behind_is_a_problem() -> None:
+    assert problems(left=["PJSIP/trunk-1"]) == ["left in Asterisk: ['PJSIP/trunk-1']"]
+    assert problems(after=look(MINUTES, tasks=31)) == ["tasks left in the node: [1]"]
+    assert problems(after=look(MINUTES, files=21)) == ["open files left: {'asterisk': 1, 'node': 1}"]
+
+
+def test_engine_that_failed_is_a_problem() -> None:
+    assert problems(failures={"15550001": ["timeout"]}) == ["engine failures: {'15550001': ['timeout']}"]
+
+
+def test_memory_that_grows_is_a_problem_unless_the_speech_cache_fills() -> None:
+    grown = [look(minute, node_mb=80.0 + 2 * minute) for minute in range(10)]
+    filled = [look(minute, node_mb=80.0 + 2 * minute, cache_mb=2 * minute) for minute in range(10)]
+    assert [problem.partition(":")[0] for problem in problems(looks=grown)] == ["memory that grows"]
+    assert problems(looks=filled) == []
