@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 _BEGINNING = re.compile(r'\s*\{\s*"type":\s*"(\w+)"')
@@ -87,11 +88,13 @@ class ChannelDestroyed:
 
 @dataclass(frozen=True, slots=True)
 class ChannelDtmfReceived:
-    """The party released a key."""
+    """The party released a key, or Asterisk says so once more: see `repeated_keys`."""
 
     channel_id: str
     digit: str
     duration_ms: int
+    at_ms: int | None = None
+    """Asterisk's time of the event, ms since the epoch; None where it tells none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +223,20 @@ def _destroyed(message: Mapping[str, Any]) -> ChannelDestroyed:
 
 
 def _dtmf(message: Mapping[str, Any]) -> ChannelDtmfReceived:
-    return ChannelDtmfReceived(str(message["channel"]["id"]), str(message["digit"]), int(message["duration_ms"]))
+    return ChannelDtmfReceived(
+        channel_id=str(message["channel"]["id"]),
+        digit=str(message["digit"]),
+        duration_ms=int(message["duration_ms"]),
+        at_ms=_time_ms(message.get("timestamp")),
+    )
+
+
+def _time_ms(text: object) -> int | None:
+    """Return the time of an event; None where it is missing or is no time."""
+    try:
+        return round(datetime.fromisoformat(str(text)).timestamp() * 1000)
+    except ValueError:
+        return None
 
 
 def _hold(message: Mapping[str, Any]) -> ChannelHold:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ari_app.events import (
     AriEvent,
@@ -21,6 +21,7 @@ from ari_app.events import (
     StasisEnd,
     StasisStart,
 )
+from ari_app.repeated_keys import RepeatedKeys
 from parley.call_control import (
     CallEvent,
     CallId,
@@ -75,6 +76,7 @@ class _Entry:
     """The leg goes once through the dialplan, by our own request."""
     our_cause: HangupCause | None = None
     """What `hangup` was asked for."""
+    keys: RepeatedKeys = field(default_factory=RepeatedKeys)
     end_cause: HangupCause | None = None
     """Known once the end has been announced (ChannelHangupRequest)."""
 
@@ -205,8 +207,8 @@ class LegBook:
                 events = self._stasis_ended(LegId(channel_id))
             case ChannelDestroyed():
                 events = self._destroyed(event)
-            case ChannelDtmfReceived(channel_id, digit, duration_ms) if channel_id in self._entries:
-                events = [DigitReceived(LegId(channel_id), digit, duration_ms)]
+            case ChannelDtmfReceived(channel_id) if channel_id in self._entries:
+                events = self._pressed(event)
             case ChannelHold(channel_id) if channel_id in self._entries:
                 events = self._held(LegId(channel_id), True)
             case ChannelUnhold(channel_id) if channel_id in self._entries:
@@ -280,6 +282,12 @@ class LegBook:
             entry.in_stasis = entry.claimed = True
         entry.leg = replace(entry.leg, state=LegState.ANSWERED)
         return [LegAnswered(entry.leg)]
+
+    def _pressed(self, event: ChannelDtmfReceived) -> list[CallEvent]:
+        """Tell a key once; Asterisk may report it twice."""
+        if self._entries[LegId(event.channel_id)].keys.is_repeat(event.digit, event.duration_ms, event.at_ms):
+            return []
+        return [DigitReceived(LegId(event.channel_id), event.digit, event.duration_ms)]
 
     def _held(self, leg_id: LegId, held: bool) -> list[CallEvent]:
         """Tell a hold and its end once; Asterisk may repeat either."""

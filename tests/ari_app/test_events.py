@@ -25,13 +25,19 @@ def test_start_carries_arguments_caller_place_and_variables() -> None:
     assert channel.variables["SITE_NOTE"] == "gold, 5% {off}"
 
 
-def test_key_carries_its_duration() -> None:
+def test_key_carries_its_duration_and_time() -> None:
     [key] = [
         event
         for event in captured_events("inbound_answered_key_caller_hangs_up")
         if isinstance(event, ChannelDtmfReceived)
     ]
-    assert (key.digit, key.duration_ms) == ("5", 120)
+    assert (key.digit, key.duration_ms, key.at_ms) == ("5", 120, 1795327779456)
+
+
+@pytest.mark.parametrize("timestamp", ["", '"timestamp": null, ', '"timestamp": "soon", '])
+def test_key_without_a_time_is_a_key(timestamp: str) -> None:
+    text = f'{{"type": "ChannelDtmfReceived", {timestamp}"channel": {{"id": "a"}}, "digit": "1", "duration_ms": 80}}'
+    assert parse_event(text) == ChannelDtmfReceived("a", "1", 80, None)
 
 
 def test_hangup_from_inside_has_no_cause_because_the_field_holds_a_flag() -> None:

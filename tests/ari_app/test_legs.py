@@ -6,6 +6,7 @@ from ari_app.events import (
     AriEvent,
     Channel,
     ChannelDestroyed,
+    ChannelDtmfReceived,
     ChannelHangupRequest,
     ChannelHold,
     ChannelUnhold,
@@ -52,6 +53,14 @@ def test_inbound_call_is_offered_answered_pressed_and_ended() -> None:
     assert events[2] == DigitReceived(LegId("1795327778.0"), "5", 120)
     assert events[3] == LegEnded(LegId("1795327778.0"), HangupCause.NORMAL_CLEARING)
     assert book.legs() == []
+
+
+def test_key_that_asterisk_reports_twice_is_told_once() -> None:
+    book = LegBook()
+    told(book, captured_events("inbound_answered_key_caller_hangs_up")[:1])
+    times_ms = [("7", 128), ("9", 251), ("9", 254), ("3", 495)]
+    events = told(book, [ChannelDtmfReceived("1795327778.0", digit, 80, 1_000_000 + ms) for digit, ms in times_ms])
+    assert [event.digit for event in events if isinstance(event, DigitReceived)] == ["7", "9", "3"]
 
 
 def test_offered_leg_has_the_sites_variables_and_not_those_that_name_call_and_number() -> None:
