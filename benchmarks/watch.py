@@ -17,6 +17,8 @@ from tests.support.asterisk import Asterisk
 
 PARTS = ("asterisk", "node", "worker")
 EVERY_S = 5.0
+WARM_UP_S = 120.0
+"""Until every recogniser process has heard a caller and touched its share of the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,12 @@ class Watch:
         return max(look.usage[part].memory_mb for look in self.looks)
 
     def growth_mb_per_min(self, part: str) -> float:
-        """Return the slope of a part's memory over the second half of the looks.
+        """Return the slope of a part's memory over the second half of the looks; 0 before WARM_UP_S.
 
         What the node's speech cache holds is left out: it has a bound of its own.
         """
-        looks = self.looks[len(self.looks) // 2 :]
+        warm_s = self.looks[0].usage[part].at_s + WARM_UP_S if self.looks else 0.0
+        looks = [look for look in self.looks[len(self.looks) // 2 :] if look.usage[part].at_s >= warm_s]
         if len(looks) < 3:
             return 0.0
         times = [look.usage[part].at_s / 60 for look in looks]

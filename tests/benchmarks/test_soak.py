@@ -68,3 +68,7 @@ def test_memory_that_grows_is_a_problem_unless_the_speech_cache_fills() -> None:
     filled = [look(minute, node_mb=80.0 + 2 * minute, cache_mb=2 * minute) for minute in range(10)]
     assert [problem.partition(":")[0] for problem in problems(looks=grown)] == ["memory that grows"]
     assert problems(looks=filled) == []
+
+
+def test_memory_that_grows_while_the_parts_warm_up_is_none() -> None:
+    assert problems(looks=[look(step / 12, node_mb=80.0 + step) for step in range(24)]) == []
