@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ari_app.asterisk_info import AsteriskInfo
 from ari_app.dead_man import OFFER_GRACE_S
 from ari_app.events import (
     AriEvent,
@@ -33,7 +34,7 @@ from ari_app.events import (
 from ari_app.legs import LegBook
 from ari_app.media_legs import Spawn, is_media_leg
 from ari_app.moves import CONTEXT, Moves
-from ari_app.rest import AriRest, AsteriskInfo
+from ari_app.rest import AriRest
 from ari_app.validation import is_number, is_place
 from parley.call_control import CallControlError, CallEvent, Leg, LegId
 
@@ -54,7 +55,7 @@ _CHANNEL_NAME = re.compile(r"[A-Za-z0-9_.@;:/-]{1,200}")
 
 def is_safe(info: AsteriskInfo) -> bool:
     """Tell whether Asterisk may be told to leave transfers to us."""
-    return info.major > max(SAFE_FROM) or info.minor >= SAFE_FROM.get(info.major, 1_000)
+    return info.has(SAFE_FROM, unreadable=False)
 
 
 @dataclass(slots=True)
