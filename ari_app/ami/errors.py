@@ -8,10 +8,16 @@
 
 from __future__ import annotations
 
+import re
+
 from parley.call_control import PbxRefused, PbxUnavailable
 from parley.call_control.validation import without_control_characters
 
 _MAX_REASON = 200
+_NO_SUCH_CHANNEL = re.compile(
+    r"no such channel|(extra)?channel\d?( specified)? (does not exist|not found)\b", re.IGNORECASE
+)
+"""Every action has words of its own for it: tests/data/ami_refusals/no_such_channel.txt."""
 
 
 class AmiRefused(PbxRefused):
@@ -27,7 +33,7 @@ class AmiRefused(PbxRefused):
     @property
     def no_such_channel(self) -> bool:
         """Whether the channel that the action names does not exist (any more)."""
-        return self.reason.lower() == "no such channel"
+        return _NO_SUCH_CHANNEL.match(self.reason) is not None
 
 
 def connection_error(err: OSError | TimeoutError, place: str, deadline_s: float) -> PbxUnavailable:

@@ -15,6 +15,7 @@ from ari_app.events import AriEvent, parse_event
 
 FOLDER = Path(__file__).parent.parent / "data" / "ari"
 AMI_FOLDER = FOLDER.parent / "ami"
+REFUSALS_FOLDER = FOLDER.parent / "ami_refusals"
 
 
 def captured_messages(name: str) -> list[dict[str, Any]]:
@@ -33,3 +34,9 @@ def captured_ami_events(name: str) -> list[AmiEvent]:
     """Return the AMI events of one file, read as they are read from the network."""
     octets = (AMI_FOLDER / f"{name}.txt").read_text(encoding="utf-8").replace("\n", "\r\n").encode()
     return [event_of(message) for message in AmiReader().feed(b"Asterisk Call Manager/11.0.0\r\n" + octets)]
+
+
+def captured_refusals(name: str) -> list[tuple[str, str]]:
+    """Return the actions of one file, `ACTION: MESSAGE` a line, each with the message with which AMI refused it."""
+    lines = (REFUSALS_FOLDER / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    return [(action, reason) for action, _, reason in (line.partition(": ") for line in lines if line[:1] != "#")]

@@ -12,10 +12,11 @@ import pytest
 
 from ari_app.ami import AmiClient, AmiEvent
 from ari_app.ami.connection import AmiConnection
-from ari_app.ami.errors import AmiRefused
+from ari_app.ami.errors import AmiRefused, refusal
 from ari_app.backoff import Backoff
 from parley.call_control import InvalidRequest, PbxRefused, PbxUnavailable
 from tests.ari_app.ami_server import SECRET, USERNAME, AmiServer, ami_server
+from tests.ari_app.captured import captured_refusals
 from tests.contract.benches import until
 
 Make = Callable[..., AmiClient]
@@ -187,6 +188,26 @@ async def test_refused_action_brings_asterisk_s_own_words(ami: AmiServer, client
     with pytest.raises(AmiRefused, match="No such channel") as refused:
         await client.request("Hangup", {"Channel": "PJSIP/caller-1"})
     assert refused.value.no_such_channel
+
+
+@pytest.mark.parametrize(("action", "reason"), captured_refusals("no_such_channel"))
+def test_absent_channel_is_recognised_in_the_words_of_every_action(action: str, reason: str) -> None:
+    assert refusal(action, reason, USERNAME).no_such_channel
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "Permission denied",
+        "No channel specified",
+        "Extension does not exist.",
+        "Redirect failed, channel not up.",
+        "Channel not specified",
+        "No such extension",
+    ],
+)
+def test_other_refusals_are_not_taken_for_an_absent_channel(reason: str) -> None:
+    assert not refusal("Redirect", reason, USERNAME).no_such_channel
 
 
 async def test_action_without_the_right_names_the_line_of_manager_conf(ami: AmiServer, client: AmiClient) -> None:
