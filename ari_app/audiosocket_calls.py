@@ -11,7 +11,7 @@ import logging
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from ari_app.ami import AmiClient, AmiEvent
@@ -51,6 +51,8 @@ logger = logging.getLogger(__name__)
 
 APPLICATION = "AudioSocket"
 
+HANGUP_TOLD_WITHIN_S = 0.05
+"""The connection of a caller who hangs up may be over this much before AMI says that he does."""
 _UNKNOWN = "<unknown>"
 _ESCAPED = re.compile(r"\\(.)")
 _VALUE_OCTETS = MAX_LINE - len("Value: ")
@@ -68,6 +70,10 @@ class _Entry:
     our_cause: HangupCause | None = None
     leaving: bool = False
     """Its timer was stopped: one that ran on would end the call in the middle of the dialplan."""
+    disconnected: bool = False
+    """Its connection is over: it may be elsewhere in the dialplan."""
+    hanging_up: asyncio.Event = field(default_factory=asyncio.Event)
+    """Somebody, the caller mostly, ends it."""
 
 
 class AudioSocketCallControl:
@@ -119,8 +125,7 @@ class AudioSocketCallControl:
         Raises LegGone when the channel has ended, PbxRefused when it is not in AudioSocket() with this id.
         """
         status = await self._status(LegId(checked_channel_id(channel_id)))
-        shown = status.get("Data", "").partition(",")[0].lower()
-        if status.get("Application") != APPLICATION or shown != connection_id:
+        if not _holds(status, connection_id):
             raise PbxRefused(f"the channel is not in {APPLICATION}() with the id that we have issued for it")
         leg = _leg_of(status, tuple(arguments), connection_id)
         self._legs[leg.id] = _Entry(leg, let_go)
@@ -129,6 +134,21 @@ class AudioSocketCallControl:
         self._due_legs.add(leg.id)
         self._due.set()
         return leg.id
+
+    async def disconnected(self, leg_id: LegId) -> None:
+        """Find out what becomes of a leg whose connection is over; LegLeft follows when it is elsewhere by now.
+
+        The caller hangs up (then AMI tells), somebody has redirected him, or the network has cut the connection. To
+        be called by whoever has the connection; a leg that has ended or left is no error.
+        """
+        entry = self._legs.get(leg_id)
+        if entry is None:
+            return
+        entry.disconnected = True
+        try:
+            await self._still_here(leg_id)
+        except CallControlError as err:
+            logger.debug("a leg without a connection", extra={"leg_id": leg_id, "code": err.code})
 
     # The port
 
@@ -189,7 +209,7 @@ class AudioSocketCallControl:
 
     async def transfer(self, leg_id: LegId, target: TransferTarget) -> None:
         """Send the leg to a place in the dialplan."""
-        entry = self._entry(leg_id)
+        entry = await self._still_here(leg_id)
         if isinstance(target, SipTarget):
             raise _impossible("be sent to a SIP address")
         place = checked_place(target)
@@ -207,7 +227,7 @@ class AudioSocketCallControl:
         be set: then the dialplan finds PARLEY_STATUS empty, and takes the caller to the site's fallback.
         """
         checked = checked_variables(variables)
-        entry = self._entry(leg_id)
+        entry = await self._still_here(leg_id)
         try:
             await self._set_variables(leg_id, checked)
             await self._stop_timer(entry)
@@ -222,7 +242,7 @@ class AudioSocketCallControl:
     ) -> None:
         """Set the variables, then end the leg with this cause; where that fails the dialplan goes on instead."""
         checked = checked_variables(variables or {})
-        entry = self._entry(leg_id)
+        entry = await self._still_here(leg_id)
         try:
             await self._set_variables(leg_id, checked)
             entry.our_cause = cause
@@ -241,8 +261,13 @@ class AudioSocketCallControl:
 
     def _take(self, event: AmiEvent) -> None:
         """Take one AMI event; called by the reader, so it must not wait."""
-        if event.name == "Hangup" and (leg_id := LegId(event.get("Uniqueid"))) in self._legs:
-            self._end(leg_id, _cause_of(event.get("Cause")))
+        leg_id = LegId(event.get("Uniqueid"))
+        entry = self._legs.get(leg_id)
+        if entry is not None:
+            if event.name == "Hangup":
+                self._end(leg_id, _cause_of(event.get("Cause")))
+            elif event.name == "HangupRequest":
+                entry.hanging_up.set()
         for told in self._queue_events.apply(event, time.monotonic()):
             self._events.put(told)
 
@@ -255,6 +280,7 @@ class AudioSocketCallControl:
         """Strike out a leg whose channel is gone."""
         entry = self._legs.pop(leg_id, None)
         if entry is not None:
+            entry.hanging_up.set()
             self._queue_events.forget(leg_id)
             entry.let_go()
             self._events.put(LegEnded(leg_id, entry.our_cause or cause))
@@ -266,6 +292,27 @@ class AudioSocketCallControl:
             self._queue_events.follow(leg_id, entry.leg.call_id, time.monotonic())
             self._events.put(LegLeft(leg_id))
             entry.let_go()
+
+    async def _still_here(self, leg_id: LegId) -> _Entry:
+        """Return a leg that may be commanded to go: one that somebody has taken elsewhere is not ours any more.
+
+        Raises LegGone, and as AMI does when it cannot be asked.
+        """
+        entry = self._entry(leg_id)
+        if not entry.disconnected or await _set_within(entry.hanging_up, HANGUP_TOLD_WITHIN_S):
+            return self._entry(leg_id)
+        if not _holds(await self._status(leg_id), entry.leg.connection_id) and self._legs.get(leg_id) is entry:
+            logger.warning("somebody took a caller out of our hands", extra={"leg_id": leg_id})
+            self._leave(leg_id)
+            await self._stop_own_timer(entry)
+        return self._entry(leg_id)
+
+    async def _stop_own_timer(self, entry: _Entry) -> None:
+        """Stop the timer of a leg that is elsewhere; a longer one is the site's own."""
+        answer = await self._ask(entry.leg.id, "Getvar", {"Variable": TIMER})
+        value = answer[0].get("Value", "")
+        if value.isascii() and value.isdecimal() and 0 < int(value) <= self._dead_man_s:
+            await self._stop_timer(entry)
 
     async def _renew(self, leg_id: LegId) -> None:
         """Renew one leg's timer; a leg whose end was missed while AMI was away is found here.
@@ -313,8 +360,23 @@ class AudioSocketCallControl:
         return entry
 
 
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for an event for so long; return whether it has come."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
+
+
 def _impossible(what: str) -> PbxRefused:
     return PbxRefused(f"a leg in {APPLICATION}() cannot {what}: use Stasis() for such calls")
+
+
+def _holds(status: Mapping[str, str], connection_id: str) -> bool:
+    """Tell whether a channel is in AudioSocket() with this id."""
+    shown = status.get("Data", "").partition(",")[0].lower()
+    return status.get("Application") == APPLICATION and shown == connection_id
 
 
 def _leg_of(status: Mapping[str, str], arguments: tuple[str, ...], connection_id: str) -> Leg:

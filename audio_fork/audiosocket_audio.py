@@ -69,6 +69,7 @@ class AudioSocketAudio(CallAudioBase):
         self._encode = codec.new_encoder()
         self._link: Link | None = None
         self._decided = asyncio.Event()
+        self._over = asyncio.Event()
 
     async def connected(self) -> None:
         """Wait until the PBX has connected.
@@ -78,6 +79,10 @@ class AudioSocketAudio(CallAudioBase):
         await self._decided.wait()
         if not self._begun:
             raise NoPeer("Asterisk did not connect to the AudioSocket port in time, or the call was over before")
+
+    async def over(self) -> None:
+        """Wait until the media have ended, by whomever."""
+        await self._over.wait()
 
     async def aclose(self) -> None:
         """Close; may be called twice."""
@@ -123,6 +128,10 @@ class AudioSocketAudio(CallAudioBase):
             self._receiver.garbage += 1
 
     # --- inside ---------------------------------------------------------------------------------------------
+
+    def _end(self) -> None:
+        super()._end()
+        self._over.set()
 
     def _hang_up(self) -> None:
         if self._link is not None:

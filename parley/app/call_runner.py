@@ -47,7 +47,8 @@ from parley.conversation.settings import DialogueSettings, Engines
 logger = logging.getLogger(__name__)
 
 GONE_WITHIN_S = 0.3
-"""When the audio ends by itself, the caller has usually hung up; the PBX says so this much later at most."""
+"""When the audio ends by itself, the caller has usually hung up, or somebody has taken him elsewhere; the PBX says so
+this much later at most."""
 PREPARE_S = 3.0
 """How long the caller hears ringing while the greeting is made; then the call is answered all the same."""
 
@@ -111,6 +112,9 @@ class CallRunner:
         self._leg_is_ours = True
         self._held = False
         self._leg_gone = asyncio.Event()
+        """It has ended, or it is elsewhere."""
+        self._taken_away = False
+        """By somebody else."""
         self._hung_up_first = False
         """The caller was gone when he was to be sent on."""
         self._answered = False
@@ -153,7 +157,9 @@ class CallRunner:
 
     def leg_left(self) -> None:
         """The PBX has taken the leg elsewhere, by our own request or by somebody else's."""
+        self._taken_away = self._leg_is_ours
         self._leg_is_ours = False
+        self._leg_gone.set()
         self._session.caller_taken_away()
 
     def control_lost(self) -> None:
@@ -205,8 +211,8 @@ class CallRunner:
                 watch = asyncio.create_task(self._watch(audio), name=f"audio watch {self.call_id}")
                 stack.push_async_callback(_stopped, watch)
             end = await conversation
-            if reason is None and end.reason is EndReason.PBX_LOST and await self._caller_was_lost():
-                reason = EndReason.CALLER_HUNG_UP
+            if reason is None and end.reason is EndReason.PBX_LOST:
+                reason = await self._what_became_of_the_caller()
             transferred_to = await self._hand_over(end) if reason is None else ""
         await self._session.close(
             end,
@@ -220,14 +226,14 @@ class CallRunner:
         await until_unheard(audio, self._services.control, self._leg.id, is_held=lambda: self._held)
         audio.fail("the PBX passes none of our audio on to the caller")
 
-    async def _caller_was_lost(self) -> bool:
-        """Tell whether the audio ended because the leg did."""
+    async def _what_became_of_the_caller(self) -> EndReason | None:
+        """Tell why the audio ended by itself, where the leg has ended or was taken elsewhere."""
         try:
             async with asyncio.timeout(GONE_WITHIN_S):
                 await self._leg_gone.wait()
         except TimeoutError:
-            return False
-        return True
+            return None
+        return EndReason.TAKEN_AWAY if self._taken_away else EndReason.CALLER_HUNG_UP
 
     def _open_line(self) -> AudioLine:
         """Return our end of the call's audio: the one that the leg has come with, or a new one."""

@@ -39,6 +39,10 @@ class Offering(Protocol):
         """Offer the leg to whoever reads the events. Raises CallControlError."""
         ...
 
+    async def disconnected(self, leg_id: LegId) -> None:
+        """Find out what becomes of a leg whose connection is over; it may have ended or left."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ArrivedLine:
@@ -66,7 +70,8 @@ class DialplanArrivals:
     ) -> None:
         """ready: whether legs could be commanded now. on_refused: told, in a stable word, why there is no ticket.
 
-        spawn: runs what waits for a caller; who owns it ends it, and raises RuntimeError once it takes nothing more.
+        spawn: runs what waits for a caller, and for the end of the connection; who owns it ends it, and raises
+        RuntimeError once it takes nothing more.
         """
         self._control = control
         self._server = server
@@ -130,7 +135,7 @@ class DialplanArrivals:
         return f"{status.value}:{without_control_characters(explanation)[:_MAX_EXPLANATION]}"
 
     async def _receive(self, channel_id: str, arguments: tuple[str, ...], audio: AudioSocketAudio) -> None:
-        """Wait for the caller and offer the leg."""
+        """Wait for the caller, offer the leg, and tell when its connection is over."""
 
         def let_go() -> None:
             self._arrived.pop(audio.connection_id, None)
@@ -139,12 +144,16 @@ class DialplanArrivals:
         try:
             await audio.connected()
             self._arrived[audio.connection_id] = audio
-            await self._control.offer(channel_id, audio.connection_id, arguments, let_go)
+            leg_id = await self._control.offer(channel_id, audio.connection_id, arguments, let_go)
         except AudioForkError as err:
             logger.info("a ticket was not used", extra={"leg_id": channel_id, "code": err.code})
+            return
         except CallControlError as err:
             self._on_refused("channel")
             logger.warning("call not taken up", extra={"why": "channel", "problem": str(err), "leg_id": channel_id})
             let_go()
+            return
         finally:
             self._on_their_way -= 1
+        await audio.over()
+        await self._control.disconnected(leg_id)

@@ -39,6 +39,9 @@ class Offering:
         )
         return leg.id
 
+    async def disconnected(self, leg_id: LegId) -> None:
+        """Let the fake PBX tell by itself."""
+
 
 @dataclass
 class Arrived:
@@ -121,6 +124,21 @@ async def test_caller_whose_connection_ends_a_moment_before_the_leg_has_hung_up(
     assert caller.node.log.end is not None
     assert caller.node.log.end.reason is EndReason.CALLER_HUNG_UP
     assert caller.node.log.end.transferred_to == ""
+
+
+async def test_caller_whose_connection_ends_a_moment_before_the_pbx_takes_him_elsewhere_is_taken_away(
+    tmp_path: Path,
+) -> None:
+    async with arrived(tmp_path, QUESTION) as caller:
+        assert await answered(caller.node)
+        caller.writer.transport.abort()
+        await asyncio.sleep(0.02)
+        caller.node.control.dialplan_takes(LEG)
+        record = await caller.node.until_gone(LEG)
+    assert record.variables_set == {}
+    assert record.hung_up_with is None
+    assert caller.node.log.end is not None
+    assert (caller.node.log.end.reason, caller.node.log.end.transferred_to) == (EndReason.TAKEN_AWAY, "")
 
 
 async def test_caller_whose_connection_ends_while_the_leg_stays_goes_to_the_fallback_queue(tmp_path: Path) -> None:

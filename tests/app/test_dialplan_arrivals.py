@@ -26,6 +26,7 @@ class Offers:
     refuses: bool = False
     taken: list[tuple[str, str, tuple[str, ...]]] = field(default_factory=list)
     let_go: Callable[[], None] | None = None
+    cut: list[LegId] = field(default_factory=list)
 
     async def offer(
         self, channel_id: str, connection_id: str, arguments: Sequence[str], let_go: Callable[[], None]
@@ -35,6 +36,9 @@ class Offers:
         if self.refuses:
             raise PbxRefused("not in AudioSocket() with this id")
         return LegId(channel_id)
+
+    async def disconnected(self, leg_id: LegId) -> None:
+        self.cut.append(leg_id)
 
 
 @dataclass
@@ -204,6 +208,18 @@ async def test_node_that_is_ending_gives_no_ticket(site: Site) -> None:
     site.ending = False
     site.arrivals.ticket("1.2", [])
     assert site.on_their_way == [0, 0]
+
+
+async def test_end_of_a_caller_s_connection_is_told_to_whoever_commands_the_leg(site: Site) -> None:
+    await site.comes(site.arrivals.ticket("1.1", []))
+    assert await site.was_offered()
+    assert site.offers.cut == []
+    site.connections[0].close()
+
+    async def told() -> bool:
+        return site.offers.cut == ["1.1"]
+
+    assert await until(told)
 
 
 async def test_ticket_that_nobody_uses_leaves_nothing_behind() -> None:

@@ -218,6 +218,72 @@ async def test_caller_s_end_comes_from_asterisk(stage: Stage, told: str, cause: 
         await stage.control.answer(LEG)
 
 
+def is_elsewhere(stage: Stage, timer: str = "7") -> None:
+    """Let the channel be in another application, with so much time on its timer."""
+    stage.ami.answer("Status", START, STATUS.replace("Application: AudioSocket", "Application: Echo"), COMPLETE)
+    stage.ami.answer("Getvar", f"Response: Success\nActionID: {{id}}\nVariable: TIMEOUT(absolute)\nValue: {timer}")
+
+
+async def test_leg_that_an_operator_redirects_has_left_and_its_timer_is_stopped() -> None:
+    async with staged(dead_man_s=10.0) as stage:
+        await stage.offer()
+        is_elsewhere(stage)
+        await stage.control.disconnected(LEG)
+        assert await stage.log.next(LegLeft) == LegLeft(LEG)
+        assert stage.variables() == {"TIMEOUT(absolute)": "0"}
+        assert stage.connection.closed == 1
+        with pytest.raises(LegGone):
+            await stage.control.hangup(LEG)
+        assert stage.ami.asked("Hangup") == []
+        await stage.control.disconnected(LEG)
+
+
+@pytest.mark.parametrize("timer", ["0", "3600", "", "-1"])
+async def test_timer_that_the_site_has_set_where_the_leg_was_redirected_to_is_left_alone(timer: str) -> None:
+    async with staged(dead_man_s=10.0) as stage:
+        await stage.offer()
+        assert await stage.ami.was_asked("Setvar")
+        is_elsewhere(stage, timer)
+        await stage.control.disconnected(LEG)
+        assert stage.variables() == {"TIMEOUT(absolute)": "10"}
+
+
+async def test_leg_that_is_redirected_just_before_we_hang_it_up_is_not_hung_up(stage: Stage) -> None:
+    await stage.offer()
+    is_elsewhere(stage)
+    noticing = asyncio.create_task(stage.control.disconnected(LEG))
+    await asyncio.sleep(0)
+    for command in (
+        stage.control.hangup(LEG),
+        stage.control.continue_in_dialplan(LEG, {"PARLEY_STATUS": "SERVED"}),
+        stage.control.transfer(LEG, DialplanTarget("sales", "100")),
+    ):
+        with pytest.raises(LegGone):
+            await command
+    await noticing
+    assert stage.ami.asked("Hangup") + stage.ami.asked("Redirect") == []
+    assert "PARLEY_STATUS" not in stage.variables()
+
+
+async def test_leg_that_hangs_up_ends_as_asterisk_says_though_its_connection_ends_first(stage: Stage) -> None:
+    await stage.offer()
+    stage.ami.event("HangupRequest", Uniqueid=LEG, Cause="16")
+    noticing = asyncio.create_task(stage.control.disconnected(LEG))
+    stage.ami.event("Hangup", Uniqueid=LEG, Cause="19")
+    assert await stage.log.next(LegEnded) == LegEnded(LEG, HangupCause.NO_ANSWER)
+    await noticing
+    assert len(stage.ami.asked("Status")) == 1
+    assert not [event for event in stage.log.seen if isinstance(event, LegLeft)]
+
+
+async def test_leg_whose_connection_we_ended_ourselves_is_still_given_back(stage: Stage) -> None:
+    """Asterisk sent what is no AudioSocket message, say: the channel is where it was."""
+    await stage.offer()
+    await stage.control.disconnected(LEG)
+    await stage.control.continue_in_dialplan(LEG, {"PARLEY_STATUS": "FAILED"})
+    assert stage.variables()["PARLEY_STATUS"] == "FAILED"
+
+
 async def test_leg_found_gone_by_a_command_has_ended(stage: Stage) -> None:
     await stage.offer()
     stage.ami.answer("Setvar", GONE)

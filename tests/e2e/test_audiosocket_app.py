@@ -21,13 +21,15 @@ from tests.dialplans.call_centre import CallCentre, open_call_centre, talk
 from tests.e2e.site import RECEPTION, SETTINGS, Node, agent_heard, serving
 from tests.e2e.wire import Wire
 from tests.support.asterisk import Asterisk, require_asterisk
+from tests.support.hearing import heard
 from tests.support.phone_call import PhoneCall
-from tests.support.speech import require_speech
+from tests.support.speech import caller_says, require_speech
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
 NUMBER, RECEPTION_LINE, UNKNOWN, ECHO = "830", "831", "832", "900"
 DEAD_MAN_S = 11.0
+WORDS = "Is this the extension that I was sent to?"
 DIALPLAN = """
 [from-trunk](+)
 exten => _83[0-2],1,Set(CHANNEL(hangup_handler_push)=after-parley,s,1)
@@ -161,6 +163,25 @@ class TestNode:
         record = (await node.ended_records())[-1]
         assert record.end is not None
         assert (record.end.reason, record.end.transferred_to) == (EndReason.CALLER_HUNG_UP, "")
+        assert node.complaints() == []
+
+    async def test_caller_whom_an_operator_redirects_stays_where_he_was_sent(
+        self, pbx: Asterisk, centre: CallCentre, node: Node
+    ) -> None:
+        node.log.clear()
+        caller = await talking(centre, NUMBER)
+        channel = (await pbx.cli("core show channels concise")).splitlines()[0].split("!")[0]
+        await pbx.cli(f"channel redirect {channel} from-trunk,{ECHO},1")
+        record = (await node.ended_records())[-1]
+        assert record.end is not None
+        assert (record.end.reason, record.end.transferred_to) == (EndReason.TAKEN_AWAY, "")
+        await asyncio.sleep(DEAD_MAN_S)
+        assert not caller.is_ended
+        since_s = time.monotonic()
+        await caller.say(caller_says(WORDS))
+        await asyncio.sleep(0.5)
+        assert heard(caller.heard.samples(since_s), caller_says(WORDS)).clearly
+        assert await seen_by_dialplan(pbx, "AFTER") == "nothing"
         assert node.complaints() == []
 
     async def test_unknown_agent_sends_the_caller_on_unanswered_with_the_reason(
