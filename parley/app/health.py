@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
+from audio_fork.refusals import Refusals
 from parley import __version__
 from parley.app.exit_status import is_passing
 from parley.app.metrics import Metrics
@@ -61,6 +64,8 @@ class HealthServer:
         self._started_at = now()
         self._results: dict[str, CheckResult] = {}
         self._runner: web.AppRunner | None = None
+        self._http_logger = logging.getLogger(f"{__name__}.http")
+        self._filter = _NonsenseFilter()
 
     @property
     def port(self) -> int:
@@ -78,7 +83,8 @@ class HealthServer:
                 *self._routes,
             ]
         )
-        self._runner = web.AppRunner(application, access_log=None)
+        self._http_logger.addFilter(self._filter)
+        self._runner = web.AppRunner(application, access_log=None, logger=self._http_logger)
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._host, self._port).start()
@@ -93,6 +99,7 @@ class HealthServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+            self._http_logger.removeFilter(self._filter)
 
     async def check(self) -> dict[str, CheckResult]:
         """Run all checks side by side and return what they found."""
@@ -120,6 +127,21 @@ class HealthServer:
         await self.check()
         body, content_type = self._metrics.exposition(request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type})
+
+
+class _NonsenseFilter(logging.Filter):
+    """Keeps aiohttp from logging, with a traceback each, what strangers send that is no HTTP."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._refusals = Refusals("nonsense at the HTTP port refused")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let pass whatever is a fault of ours."""
+        if record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError):
+            return True
+        self._refusals.add("no_http", str(record.args[0]) if isinstance(record.args, tuple) and record.args else "")
+        return False
 
 
 async def _problem(check: Check) -> str:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from parley.app.health import HealthServer
 from parley.app.metrics import Metrics
@@ -157,3 +158,33 @@ async def test_closing_twice_frees_the_port_once(metrics: Metrics) -> None:
     await server.aclose()
     with socket.create_server(("127.0.0.1", port)):
         pass
+
+
+async def test_flood_of_nonsense_fills_no_log(server: HealthServer, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(20):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000)
+        async with asyncio.timeout(5):
+            assert (await reader.readline()).startswith(b"HTTP/1.0 400")
+        writer.transport.abort()
+    [line] = caplog.records
+    assert (line.levelname, line.getMessage()) == ("WARNING", "nonsense at the HTTP port refused")
+    assert line.exc_info is None
+
+
+async def test_fault_of_our_own_is_logged_with_its_traceback(
+    metrics: Metrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(request: web.Request) -> web.Response:
+        raise ValueError("a bug")
+
+    server = HealthServer("127.0.0.1", 0, checks={}, metrics=metrics, routes=[web.get("/broken", broken)])
+    await server.start()
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"http://127.0.0.1:{server.port}/broken") as answer,
+    ):
+        assert answer.status == 500
+    await server.aclose()
+    [line] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert line.exc_info is not None
