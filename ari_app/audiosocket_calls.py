@@ -36,9 +36,11 @@ from parley.call_control import (
     Leg,
     LegEnded,
     LegGone,
+    LegHeld,
     LegId,
     LegLeft,
     LegOffered,
+    LegRetrieved,
     LegState,
     OriginateRequest,
     PbxRefused,
@@ -53,6 +55,8 @@ APPLICATION = "AudioSocket"
 
 HANGUP_TOLD_WITHIN_S = 0.05
 """The connection of a caller who hangs up may be over this much before AMI says that he does."""
+EVENTS = (*QUEUE_EVENTS, "SoftHangupRequest", "Hold", "Unhold")
+"""What is read of AMI; all are of the classes `agent` and `call`."""
 _UNKNOWN = "<unknown>"
 _ESCAPED = re.compile(r"\\(.)")
 _VALUE_OCTETS = MAX_LINE - len("Value: ")
@@ -96,7 +100,7 @@ class AudioSocketCallControl:
         self._due_legs: set[LegId] = set()
         """Whose timers are to be started or renewed now."""
         self._due = asyncio.Event()
-        ami.listen(QUEUE_EVENTS, self._take)
+        ami.listen(EVENTS, self._take)
         ami.watch(self._ami_changed)
 
     async def run(self) -> NoReturn:
@@ -246,6 +250,7 @@ class AudioSocketCallControl:
         try:
             await self._set_variables(leg_id, checked)
             entry.our_cause = cause
+            entry.hanging_up.set()
             await self._ask(leg_id, "Hangup", {"Cause": str(int(cause))})
         except BaseException:
             self._leave(leg_id)
@@ -266,8 +271,12 @@ class AudioSocketCallControl:
         if entry is not None:
             if event.name == "Hangup":
                 self._end(leg_id, _cause_of(event.get("Cause")))
-            elif event.name == "HangupRequest":
+            elif event.name in ("HangupRequest", "SoftHangupRequest"):
                 entry.hanging_up.set()
+            elif event.name == "Hold":
+                self._events.put(LegHeld(leg_id))
+            elif event.name == "Unhold":
+                self._events.put(LegRetrieved(leg_id))
         for told in self._queue_events.apply(event, time.monotonic()):
             self._events.put(told)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ari_app.queue_events import EVENTS as QUEUE_EVENTS
+from ari_app.audiosocket_calls import EVENTS
 from parley.app.init_asterisk import Choices, InitError, init_asterisk
 from parley.app.settings import load_settings
 
@@ -43,7 +43,7 @@ def test_ami_user_sees_what_parley_reads_and_no_more_and_may_command_nothing(tmp
     user = dict(line.split(" = ", 1) for line in lines if " = " in line)
     assert user["read"] == "agent,call"
     assert "write =" in lines
-    for event in QUEUE_EVENTS:
+    for event in EVENTS:
         assert re.match(user["eventfilter"], f"Event: {event}\r\n"), event
     for event in ("Newchannel", "AgentLogin", "VarSet", "Cdr", "DTMFEnd", "QueueMemberStatus"):
         assert not re.match(user["eventfilter"], f"Event: {event}\r\n"), event

@@ -23,9 +23,11 @@ from parley.call_control import (
     InvalidRequest,
     LegEnded,
     LegGone,
+    LegHeld,
     LegId,
     LegLeft,
     LegOffered,
+    LegRetrieved,
     LegState,
     OriginateRequest,
     PbxRefused,
@@ -218,6 +220,15 @@ async def test_caller_s_end_comes_from_asterisk(stage: Stage, told: str, cause: 
         await stage.control.answer(LEG)
 
 
+async def test_caller_s_hold_and_return_are_told(stage: Stage) -> None:
+    await stage.offer()
+    for name in ("Hold", "Unhold"):
+        stage.ami.event(name, Uniqueid="another", Linkedid="another")
+        stage.ami.event(name, Uniqueid=LEG, Linkedid=LEG)
+    assert await stage.log.next(LegHeld) == LegHeld(LEG)
+    assert await stage.log.next(LegRetrieved) == LegRetrieved(LEG)
+
+
 def is_elsewhere(stage: Stage, timer: str = "7") -> None:
     """Let the channel be in another application, with so much time on its timer."""
     stage.ami.answer("Status", START, STATUS.replace("Application: AudioSocket", "Application: Echo"), COMPLETE)
@@ -273,6 +284,22 @@ async def test_leg_that_hangs_up_ends_as_asterisk_says_though_its_connection_end
     assert await stage.log.next(LegEnded) == LegEnded(LEG, HangupCause.NO_ANSWER)
     await noticing
     assert len(stage.ami.asked("Status")) == 1
+    assert not [event for event in stage.log.seen if isinstance(event, LegLeft)]
+
+
+@pytest.mark.parametrize("by_us", [True, False])
+async def test_leg_that_is_hung_up_is_not_taken_for_a_redirected_one_while_the_dialplan_s_handlers_run(
+    stage: Stage, by_us: bool
+) -> None:
+    await stage.offer()
+    is_elsewhere(stage)
+    if by_us:
+        await stage.control.hangup(LEG, HangupCause.USER_BUSY)
+    else:
+        stage.ami.event("SoftHangupRequest", Uniqueid=LEG, Cause="17")
+    await stage.control.disconnected(LEG)
+    stage.ami.event("Hangup", Uniqueid=LEG, Cause="17")
+    assert await stage.log.next(LegEnded) == LegEnded(LEG, HangupCause.USER_BUSY)
     assert not [event for event in stage.log.seen if isinstance(event, LegLeft)]
 
 
