@@ -171,7 +171,9 @@ class TestNode:
         node.log.clear()
         caller = await talking(centre, NUMBER)
         channel = (await pbx.cli("core show channels concise")).splitlines()[0].split("!")[0]
-        await pbx.cli(f"channel redirect {channel} from-trunk,{ECHO},1")
+        await pbx.cli("module load res_clioriginate.so")
+        answer = await pbx.cli(f"channel redirect {channel} from-trunk,{ECHO},1")
+        assert "successfully redirected" in answer, answer
         record = (await node.ended_records())[-1]
         assert record.end is not None
         assert (record.end.reason, record.end.transferred_to) == (EndReason.TAKEN_AWAY, "")
@@ -183,6 +185,21 @@ class TestNode:
         assert heard(caller.heard.samples(since_s), caller_says(WORDS)).clearly
         assert await seen_by_dialplan(pbx, "AFTER") == "nothing"
         assert node.complaints() == []
+
+    async def test_caller_who_puts_the_agent_on_hold_is_waited_for(
+        self, pbx: Asterisk, centre: CallCentre, node: Node
+    ) -> None:
+        node.log.clear()
+        caller = await talking(centre, NUMBER)
+        await caller.hold()
+        await asyncio.sleep(0.5)
+        await caller.resume()
+        await asyncio.sleep(0.5)
+        await caller.press("471508")
+        await caller.wait_ended(15.0)
+        record = (await node.ended_records())[-1]
+        assert [note.kind for note in record.notes] == ["held", "retrieved"]
+        assert await seen_by_dialplan(pbx, "AFTER") == "SERVED/read_back/471508"
 
     async def test_unknown_agent_sends_the_caller_on_unanswered_with_the_reason(
         self, pbx: Asterisk, centre: CallCentre, node: Node
