@@ -21,6 +21,8 @@ MEMORY_GROWTH_MB = 16
 MORE_DATABASE_FILES = 4
 """Connections that were cancelled while somebody held the lock: SQLite keeps a closed one's descriptor for the next
 connection, as closing it would give up the process's locks on the file (POSIX)."""
+_LISTENING = "0A"
+"""A TCP socket's state in /proc (include/net/tcp_states.h)."""
 PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
@@ -93,6 +95,14 @@ def udp_ports_of(pid: int) -> list[int]:
     own = set(_targets(pid))
     rows = [line.split() for line in _table(pid, "udp")]
     return sorted(int(row[1].split(":")[1], 16) for row in rows if f"socket:[{row[9]}]" in own)
+
+
+def listening_ports_of(pid: int) -> list[int]:
+    """Return the TCP ports at which a process listens."""
+    own = set(_targets(pid))
+    rows = [line.split() for line in _table(pid, "tcp")]
+    listening = [row for row in rows if row[3] == _LISTENING and f"socket:[{row[9]}]" in own]
+    return sorted({int(row[1].rpartition(":")[2], 16) for row in listening})
 
 
 async def metric_of(node: ParleyProcess, name: str, **labels: str) -> float:
