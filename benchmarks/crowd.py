@@ -44,8 +44,9 @@ fallback_queue = "support"
 """
 QUESTION = "What is your number?"
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-ARRIVALS_S = 0.25
-"""From one call to the next."""
+ARRIVALS_S = 0.75
+"""From one call to the next: 20 callers are spread over a round by speech and one by keys, as independent ones are.
+`chorus` has those who speak in the same instant."""
 QUIET_S = 0.5
 """After so much silence the caller takes the turn."""
 POLL_S = 0.1
