@@ -104,7 +104,10 @@ class AudioSocketCallControl:
         ami.watch(self._ami_changed)
 
     async def run(self) -> NoReturn:
-        """Start the dead-man timers of new legs, and renew all, at once when AMI is back; until cancelled."""
+        """Start the dead-man timers of new legs, and renew all, at once when AMI is back; until cancelled.
+
+        Legs whose connection is over are looked for instead.
+        """
         loop = asyncio.get_running_loop()
         period_s = self._dead_man_s / RENEWALS_PER_LENGTH or 3600.0
         round_s = loop.time() + period_s
@@ -316,6 +319,14 @@ class AudioSocketCallControl:
             await self._stop_own_timer(entry)
         return self._entry(leg_id)
 
+    async def _look_for(self, leg_id: LegId) -> None:
+        """Let go of a leg that is elsewhere, and strike out one that is gone, whose hang-up had begun too.
+
+        Raises as `_still_here`.
+        """
+        await self._still_here(leg_id)
+        await self._status(leg_id)
+
     async def _stop_own_timer(self, entry: _Entry) -> None:
         """Stop the timer of a leg that is elsewhere; a longer one is the site's own."""
         answer = await self._ask(entry.leg.id, "Getvar", {"Variable": TIMER})
@@ -326,14 +337,18 @@ class AudioSocketCallControl:
     async def _renew(self, leg_id: LegId) -> None:
         """Renew one leg's timer; a leg whose end was missed while AMI was away is found here.
 
+        A leg without a connection may be anywhere in the dialplan, where our timer would end its call: it gets none.
         A renewal that stalls is given up before the next one is due.
         """
         entry = self._legs.get(leg_id)
-        if entry is None or entry.leaving or not self._dead_man_s:
+        if entry is None or entry.leaving:
             return
         try:
-            fields = {"Variable": TIMER, "Value": f"{self._dead_man_s:g}"}
-            await self._ask(leg_id, "Setvar", fields, self._dead_man_s / DEADLINES_PER_LENGTH)
+            if entry.disconnected:
+                await self._look_for(leg_id)
+            elif self._dead_man_s:
+                fields = {"Variable": TIMER, "Value": f"{self._dead_man_s:g}"}
+                await self._ask(leg_id, "Setvar", fields, self._dead_man_s / DEADLINES_PER_LENGTH)
         except CallControlError as err:
             logger.debug("dead-man timer not renewed", extra={"leg_id": leg_id, "code": err.code})
 

@@ -458,3 +458,60 @@ async def test_timers_are_renewed_as_soon_as_ami_is_back_and_legs_that_ended_mea
         stage.ami.answer("Setvar", GONE)
         stage.ami.drop()
         assert await stage.log.next(LegEnded) == LegEnded(LEG, HangupCause.UNKNOWN)
+
+
+async def lost_during_an_outage(stage: Stage) -> None:
+    """Let AMI be away while the leg's connection ends and its call gives it back in vain."""
+    await stage.offer()
+    assert await stage.ami.was_asked("Setvar")
+    await stage.ami.stop()
+
+    async def noticed() -> bool:
+        return not stage.client.connected
+
+    assert await until(noticed)
+    await stage.control.disconnected(LEG)
+    with pytest.raises(PbxUnavailable):
+        await stage.control.continue_in_dialplan(LEG, {"PARLEY_STATUS": "FAILED"})
+    assert len(await stage.control.legs()) == 1
+
+
+@pytest.mark.parametrize(("timer", "set_to"), [("0", []), ("7", ["Value: 0"]), ("3600", [])])
+async def test_leg_that_went_on_in_the_dialplan_while_ami_was_away_gets_no_timer_when_it_is_back(
+    timer: str, set_to: list[str]
+) -> None:
+    """It may be waiting in a queue by then: the timer would end its call there when we end."""
+    async with staged(dead_man_s=10.0) as stage:
+        await lost_during_an_outage(stage)
+        is_elsewhere(stage, timer)
+        await stage.ami.listen()
+        assert await stage.log.next(LegLeft) == LegLeft(LEG)
+        assert await stage.ami.was_asked("Getvar")
+        for _ in range(3):
+            await stage.client.request("Ping")
+        assert timers(stage) == ["Value: 10", *set_to]
+        assert await stage.control.legs() == []
+        assert stage.connection.closed == 1
+
+
+async def test_leg_that_ended_while_ami_was_away_is_found_though_somebody_was_about_to_hang_it_up() -> None:
+    async with staged(dead_man_s=3600.0) as stage:
+        await stage.offer()
+        await stage.control.hangup(LEG, HangupCause.USER_BUSY)
+        await stage.control.disconnected(LEG)
+        stage.ami.answer("Status", GONE)
+        stage.ami.answer("Setvar", GONE)
+        stage.ami.drop()
+        assert await stage.log.next(LegEnded) == LegEnded(LEG, HangupCause.USER_BUSY)
+
+
+async def test_timer_of_a_leg_without_a_connection_is_not_renewed() -> None:
+    """Nobody serves it: if the dialplan does not go on, the timer takes it to the fallback."""
+    async with staged(dead_man_s=0.06) as stage:
+        await stage.offer()
+        assert await stage.ami.was_asked("Setvar")
+        await stage.control.disconnected(LEG)
+        before = len(timers(stage))
+        asked = len(stage.ami.asked("Status"))
+        assert await stage.ami.was_asked("Status", asked + 3)
+        assert len(timers(stage)) == before
