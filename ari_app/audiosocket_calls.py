@@ -44,6 +44,7 @@ from parley.call_control import (
     LegState,
     OriginateRequest,
     PbxRefused,
+    PbxUnavailable,
     SipTarget,
     TransferTarget,
 )
@@ -129,15 +130,17 @@ class AudioSocketCallControl:
 
         channel_id: as the dialplan has named it to us. connection_id: which it has shown; that the channel is in
         AudioSocket() with this very id proves that the two belong together. let_go: closes the connection.
-        Raises LegGone when the channel has ended, PbxRefused when it is not in AudioSocket() with this id.
+        Raises LegGone when the channel has ended, PbxRefused when it is not in AudioSocket() with this id, and
+        PbxUnavailable when AMI cannot be asked or the event queue is full; `let_go` is not called then.
         """
         status = await self._status(LegId(checked_channel_id(channel_id)))
         if not _holds(status, connection_id):
             raise PbxRefused(f"the channel is not in {APPLICATION}() with the id that we have issued for it")
         leg = _leg_of(status, tuple(arguments), connection_id)
+        if not self._events.put(LegOffered(leg)):
+            raise PbxUnavailable("call events are not consumed: nobody would serve the leg")
         self._legs[leg.id] = _Entry(leg, let_go)
         self._queue_events.follow(leg.id, leg.call_id, time.monotonic())
-        self._events.put(LegOffered(leg))
         self._due_legs.add(leg.id)
         self._due.set()
         return leg.id

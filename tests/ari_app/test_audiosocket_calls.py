@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from ari_app import audiosocket_calls
 from ari_app.ami import AmiClient
 from ari_app.ami.client import PING_S, PONG_WITHIN_S
 from ari_app.audiosocket_calls import AudioSocketCallControl
 from ari_app.backoff import Backoff
 from ari_app.dead_man import DEAD_MAN_S, DEADLINES_PER_LENGTH, RENEWALS_PER_LENGTH
+from ari_app.event_queue import EventQueue
 from parley.call_control import (
     AudioPeer,
     AudioSocketPeer,
@@ -153,6 +155,21 @@ async def test_channel_that_is_gone_or_cannot_be_one_is_not_taken(stage: Stage) 
         await stage.offer()
     with pytest.raises(InvalidRequest):
         await stage.control.offer("a b\r\nAction: Logoff", TICKET, (), stage.connection.close)
+
+
+async def test_leg_whose_offer_does_not_fit_into_the_event_queue_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody would serve it, and its timer would be renewed: silence for ever."""
+    monkeypatch.setattr(audiosocket_calls, "EventQueue", lambda: EventQueue(maxsize=0))
+    async with staged(dead_man_s=3600.0) as stage:
+        with pytest.raises(PbxUnavailable, match="events"):
+            await stage.offer("agent=reception")
+        assert await stage.control.legs() == []
+        for _ in range(3):
+            await stage.client.request("Ping")
+        assert timers(stage) == []
+        assert stage.log.seen == []
 
 
 async def test_leg_goes_on_once_its_variables_are_set(stage: Stage) -> None:
