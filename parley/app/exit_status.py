@@ -14,7 +14,7 @@ TRY_AGAIN = os.EX_TEMPFAIL
 """75: locked, taken, full or away; the same command may work later."""
 
 _PASSING = {
-    *(errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ECONNREFUSED),
+    *(errno.EADDRINUSE, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ECONNREFUSED),
     *(errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EIO, errno.ETIMEDOUT),
 }
 """System errors that are not of somebody's making here, or go away without a change of the settings."""

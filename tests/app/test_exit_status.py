@@ -43,6 +43,7 @@ def test_what_passes_by_itself_is_to_be_tried_again(error: Exception) -> None:
         SchemaTooNew("a newer Parley has written parley.db"),
         StoreDamaged("parley.db is not a database"),
         PermissionError(errno.EACCES, "Permission denied"),
+        OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address"),
     ],
 )
 def test_what_only_a_person_can_change_is_not(error: Exception) -> None:

@@ -146,8 +146,9 @@ async def test_a_taken_port_names_the_setting_and_who_to_ask(metrics: Metrics) -
 
 async def test_an_address_of_another_machine_names_the_setting(metrics: Metrics) -> None:
     server = HealthServer("192.0.2.1", 0, checks={}, metrics=metrics)
-    with pytest.raises(SettingsError, match=r"\[http\] host = '192\.0\.2\.1'"):
+    with pytest.raises(SettingsError, match=r"\[http\] host = '192\.0\.2\.1'") as caught:
         await server.start()
+    assert not caught.value.retryable
 
 
 async def test_closing_twice_frees_the_port_once(metrics: Metrics) -> None:
