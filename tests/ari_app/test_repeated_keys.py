@@ -5,11 +5,14 @@ from collections.abc import Sequence
 import pytest
 
 from ari_app.repeated_keys import RepeatedKeys
+from tests.ari_app.key_reading import Press, read_keys
+
+NOW_MS = 1_800_000_000_000
 
 
 def told(keys: Sequence[tuple[str, int]], duration_ms: int = 80) -> str:
     """The digits that are told of events: digit, and ms since the one before."""
-    repeated, at_ms, digits = RepeatedKeys(), 1_800_000_000_000, ""
+    repeated, at_ms, digits = RepeatedKeys(), NOW_MS, ""
     for digit, since_ms in keys:
         at_ms += since_ms
         if not repeated.is_repeat(digit, duration_ms, at_ms):
@@ -49,3 +52,49 @@ def test_keys_without_a_time_are_never_repeats() -> None:
 
 def test_clock_that_is_set_back_loses_no_key() -> None:
     assert told([("1", 0), ("2", 60), ("2", -5000), ("2", 400)]) == "1222"
+
+
+def dialled(digits: str, duration_ms: int, gap_ms: int, held_ms: Sequence[tuple[int, int]] = ()) -> tuple[str, str]:
+    """What Asterisk reports of keys pressed in rhythm, and what of it is told; held_ms: from, until."""
+    presses = [
+        Press(digit, number * (duration_ms + gap_ms), duration_ms) for number, digit in enumerate(digits, start=1)
+    ]
+    events, repeated = read_keys(presses, held_ms), RepeatedKeys()
+    told_of = [e for e in events if not repeated.is_repeat(e.digit, e.duration_ms, NOW_MS + e.at_ms)]
+    return "".join(event.digit for event in events), "".join(event.digit for event in told_of)
+
+
+def test_reading_gives_the_events_that_were_seen_in_asterisk_22() -> None:
+    at_once = read_keys([Press("3", 0, 80), Press("7", 200, 80)], [(0, 1000)])
+    assert [(event.digit, event.at_ms) for event in at_once] == [("3", 1000), ("7", 1000), ("7", 1125)]
+
+
+@pytest.mark.parametrize("duration_ms", [80, 100, 120, 160, 200, 240])
+@pytest.mark.parametrize("digits", ["234", "223123", "222", "2333", "1199937"])
+def test_long_keys_that_arrive_at_once_are_each_told_once(digits: str, duration_ms: int) -> None:
+    reported, told_digits = dialled(digits, duration_ms, 130, [(0, 4000)])
+    assert len(reported) == 2 * len(digits) - 1
+    assert told_digits == digits
+
+
+@pytest.mark.parametrize("digits", ["223344", "222222"])
+def test_long_keys_of_which_some_arrive_at_once_are_each_told_once(digits: str) -> None:
+    assert [dialled(digits, 160, 130, [(500, until_ms)])[1] for until_ms in range(700, 2400, 100)] == [digits] * 17
+
+
+@pytest.mark.parametrize(("duration_ms", "gap_ms"), [(80, 60), (50, 50), (40, 60), (120, 60), (160, 60), (240, 60)])
+def test_fast_diallers_keys_are_each_told_once_as_asterisk_reads_them(duration_ms: int, gap_ms: int) -> None:
+    digits = "1199937370028844666155"
+    assert dialled(digits, duration_ms, gap_ms)[1] == digits
+
+
+@pytest.mark.parametrize(("duration_ms", "gap_ms"), [(80, 60), (50, 50), (40, 60)])
+def test_fast_diallers_same_key_after_a_burst_is_never_lost(duration_ms: int, gap_ms: int) -> None:
+    for until_ms in range(300, 1000, 10):
+        told_digits = dialled("1222233344", duration_ms, gap_ms, [(200, until_ms)])[1]
+        left = iter(told_digits)
+        assert all(digit in left for digit in "1222233344"), (until_ms, told_digits)
+
+
+def test_clock_that_is_set_back_after_a_repeat_loses_no_key() -> None:
+    assert told([("1", 0), ("2", 1), ("2", 125), ("3", -5000), ("3", 400), ("3", 140)]) == "12333"
