@@ -32,7 +32,7 @@ LEAST_READ_BACK = 0.8
 MOST_CUT_OFF = 0.02
 """Share of spoken rounds: a caller's pause between two digits may be longer than the agent's patience."""
 MOST_GROWTH_MB_PER_MIN = 1.0
-"""Of any part, over the second half."""
+"""Of any part, over the second half; a run that is too short to tell says so."""
 COUNTED = ("keyed", "read_back", "misheard", "cut_off", "untrue", "disturbed")
 SETTLE_S = 5.0
 """After the last call: records are committed, and what is no longer needed is let go of."""
@@ -93,6 +93,7 @@ def problems_of(seen: Soak, duration_s: float) -> list[str]:
     spoken = rounds - sum(verdict.keyed for verdict in seen.verdicts)
     cut_off = sum(verdict.cut_off for verdict in seen.verdicts)
     files = {part: seen.after.usage[part].open_files - seen.before.usage[part].open_files for part in PARTS}
+    growth = {part: seen.watch.growth_mb_per_min(part) for part in PARTS}
     checks = {
         "calls that ended early": [verdict.index for verdict in seen.verdicts if verdict.failure],
         "calls shorter than asked": [v.index for v in seen.verdicts if v.length_s < duration_s],
@@ -106,7 +107,9 @@ def problems_of(seen: Soak, duration_s: float) -> list[str]:
         "left in Asterisk": seen.left_in_asterisk,
         "tasks left in the node": _more(seen.after.tasks - seen.before.tasks),
         "open files left": {part: more for part, more in files.items() if more > 0 and part != "worker"},
-        "memory that grows": {p: g for p in PARTS if (g := seen.watch.growth_mb_per_min(p)) > MOST_GROWTH_MB_PER_MIN},
+        "memory that grows": {
+            part: mb for part, mb in growth.items() if mb is not None and mb > MOST_GROWTH_MB_PER_MIN
+        },
         "engine failures": dict(seen.engine_failures),
         "worker restarts": _more(counted(seen.before, seen.after, "parley_worker_restarts_total")),
     }
@@ -129,7 +132,7 @@ def report_of(seen: Soak, calls: int, duration_s: float) -> dict[str, object]:
             "memory_mb_before": round(seen.before.usage[part].memory_mb),
             "memory_mb_after": round(seen.after.usage[part].memory_mb),
             "memory_mb_per_call": round((seen.watch.memory_mb(part) - seen.before.usage[part].memory_mb) / calls, 2),
-            "growth_mb_per_min": round(seen.watch.growth_mb_per_min(part), 2),
+            "growth_mb_per_min": None if (mb := seen.watch.growth_mb_per_min(part)) is None else round(mb, 2),
             "open_files_before": seen.before.usage[part].open_files,
             "open_files_after": seen.after.usage[part].open_files,
         }
@@ -140,6 +143,7 @@ def report_of(seen: Soak, calls: int, duration_s: float) -> dict[str, object]:
     return {
         "passed": not problems,
         "problems": problems,
+        "not_measured": [f"growth of {part}" for part in PARTS if parts[part]["growth_mb_per_min"] is None],
         "machine": machine(),
         "calls": calls,
         "minutes": round(duration_s / 60, 2),
@@ -167,11 +171,15 @@ def print_report(report: dict[str, object]) -> None:
     parts = report["parts"]
     assert isinstance(parts, dict)
     for part, figures in parts.items():
-        print(f"{part:10}" + "".join(f"{figures[column]:20}" for column in columns))
-    problems = report["problems"]
+        known = ["not measured" if figures[column] is None else figures[column] for column in columns]
+        print(f"{part:10}" + "".join(f"{figure:>20}" for figure in known))
+    problems, not_measured = report["problems"], report["not_measured"]
     assert isinstance(problems, list)
+    assert isinstance(not_measured, list)
     for problem in problems:
         print(f"  {problem}")
+    if not_measured:
+        print(f"  not measured: {', '.join(not_measured)}")
     print("passed" if report["passed"] else "NOT passed", f"({RESULT.relative_to(ROOT)})")
 
 

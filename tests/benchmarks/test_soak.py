@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.crowd_judge import Verdict
 from benchmarks.processes import Usage
-from benchmarks.soak import Soak, problems_of
+from benchmarks.soak import Soak, print_report, problems_of, report_of
 from benchmarks.watch import PARTS, Look, Watch
 
 MINUTES = 5
@@ -19,6 +19,17 @@ def look(minute: float, *, node_mb: float = 80.0, cache_mb: float = 0.0, tasks: 
     return Look(usage, {"parley_tasks": tasks, "parley_speech_cache_bytes": cache_mb * (1 << 20)})
 
 
+def soak_of(
+    *verdicts: Verdict,
+    looks: Sequence[Look] = (),
+    after: Look | None = None,
+    left: Sequence[str] = (),
+    failures: Mapping[str, Sequence[str]] | None = None,
+) -> Soak:
+    watch = Watch(list(looks) or [look(minute) for minute in range(MINUTES + 1)])
+    return Soak(verdicts or (GOOD,), [], failures or {}, watch, look(0), after or look(MINUTES), left)
+
+
 def problems(
     *verdicts: Verdict,
     looks: Sequence[Look] = (),
@@ -26,8 +37,7 @@ def problems(
     left: Sequence[str] = (),
     failures: Mapping[str, Sequence[str]] | None = None,
 ) -> list[str]:
-    watch = Watch(list(looks) or [look(minute) for minute in range(MINUTES)])
-    seen = Soak(verdicts or (GOOD,), [], failures or {}, watch, look(0), after or look(MINUTES), left)
+    seen = soak_of(*verdicts, looks=looks, after=after, left=left, failures=failures)
     return problems_of(seen, MINUTES * 60)
 
 
@@ -70,5 +80,27 @@ def test_memory_that_grows_is_a_problem_unless_the_speech_cache_fills() -> None:
     assert problems(looks=filled) == []
 
 
-def test_memory_that_grows_while_the_parts_warm_up_is_none() -> None:
-    assert problems(looks=[look(step / 12, node_mb=80.0 + step) for step in range(24)]) == []
+def test_growth_is_not_measured_before_three_looks_at_warm_parts() -> None:
+    warming_up = Watch([look(step / 12, node_mb=80.0 + step) for step in range(26)])
+    assert [warming_up.growth_mb_per_min(part) for part in PARTS] == [None] * 3
+    assert Watch().growth_mb_per_min("node") is None
+    warming_up.looks.append(look(26 / 12, node_mb=106.0))
+    assert warming_up.growth_mb_per_min("node") == pytest.approx(12.0)
+
+
+def test_short_run_tells_that_growth_was_not_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    seen = soak_of(looks=[look(step / 12, node_mb=80.0 + step) for step in range(24)])
+    report = report_of(seen, 1, MINUTES * 60)
+    assert (report["passed"], report["not_measured"]) == (True, [f"growth of {part}" for part in PARTS])
+    print_report(report)
+    *table, last_but_one, last = capsys.readouterr().out.splitlines()
+    assert [line.split()[-2:] for line in table[-3:]] == [["not", "measured"]] * 3
+    assert last_but_one == "  not measured: growth of asterisk, growth of node, growth of worker"
+    assert last.startswith("passed")
+
+
+def test_run_that_is_long_enough_measures_growth(capsys: pytest.CaptureFixture[str]) -> None:
+    report = report_of(soak_of(), 1, MINUTES * 60)
+    assert report["not_measured"] == []
+    print_report(report)
+    assert "not measured" not in capsys.readouterr().out
