@@ -8,9 +8,11 @@ that came out as another one is the recogniser's mistake, and counted apart from
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import Enum, auto
 
 import numpy as np
 
@@ -36,6 +38,16 @@ EARLY_S = 0.3
 _VALUES = {word: str(value) for value, word in enumerate(DIGITS)} | {"oh": "0"}
 
 
+class _Fate(Enum):
+    """What became of a round's number on its way into the record; see Verdict."""
+
+    UNDERSTOOD = auto()
+    WRONG_KEYS = auto()
+    UNRECORDED = auto()
+    CUT_OFF = auto()
+    MISHEARD = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """One call. Rounds are counted once in each of what follows that applies to them."""
@@ -47,8 +59,12 @@ class Verdict:
     """Rounds whose number is in the record, and was read back in exactly these words."""
     wrong_keys: Sequence[str] = ()
     """Keyed rounds whose keys are not in the record as they were pressed: `pressed: recorded`."""
+    spoken_read_back: int = 0
+    """Those of `read_back` that were spoken."""
+    unrecorded: int = 0
+    """Spoken rounds of which the record has nothing, nor that an engine failed there."""
     misheard: int = 0
-    """Spoken rounds that the recogniser took for another number, or for none."""
+    """Spoken rounds that the recogniser took for another number, or for none; that it failed at, too."""
     cut_off: int = 0
     """Spoken rounds that the agent took for finished while the caller went on."""
     untrue: int = 0
@@ -76,10 +92,11 @@ def _judge(caller: Caller, callers: Sequence[Caller], records: Mapping[str, Call
         return Verdict(caller.index, 0, 0, 0, failure=caller.failure or "was not answered")
     if record is None:
         return Verdict(caller.index, 0, 0, 0, failure="has no record")
+    fates: Counter[_Fate] = Counter()
     wrong_keys: list[str] = []
     foreign: list[str] = []
-    read_back = misheard = cut_off = untrue = disturbed = 0
-    for said, turns in _with_turns(caller.rounds, record, call.answered_at):
+    read_back = spoken_read_back = untrue = disturbed = 0
+    for said, turns, engine_failed in _with_turns(caller.rounds, record, call.answered_at):
         reply = call.heard.samples(said.ended_s, said.replied_s + PADDING_S)
         taken = [_number_in(turn) for turn in turns]
         told = agent_says(f"You said {' '.join(taken[0])}.") if taken and len(taken[0]) == len(said.number) else b""
@@ -88,25 +105,24 @@ def _judge(caller: Caller, callers: Sequence[Caller], records: Mapping[str, Call
             foreign.append(f"{said.number}: {theirs}")
         untrue += bool(told) and not as_recorded
         early = _sound_within(call, said)
-        if taken == [said.number]:
-            read_back += as_recorded
-        elif said.by_keys:
+        fate = _fate_of(said, taken, engine_failed, early)
+        fates[fate] += 1
+        if fate is _Fate.WRONG_KEYS:
             wrong_keys.append(f"{said.number}: {' '.join(taken)}")
-        elif early or len(taken) > 1:
-            cut_off += 1
-            continue
-        else:
-            misheard += 1
-        disturbed += early
+        read_back += fate is _Fate.UNDERSTOOD and as_recorded
+        spoken_read_back += fate is _Fate.UNDERSTOOD and as_recorded and not said.by_keys
+        disturbed += early and fate is not _Fate.CUT_OFF
     silence = longest_silence(call, [Stretch(said.begun_s, said.ended_s) for said in caller.rounds])
     return Verdict(
         index=caller.index,
         rounds=len(caller.rounds),
         keyed=sum(said.by_keys for said in caller.rounds),
         read_back=read_back,
+        spoken_read_back=spoken_read_back,
         wrong_keys=wrong_keys,
-        misheard=misheard,
-        cut_off=cut_off,
+        unrecorded=fates[_Fate.UNRECORDED],
+        misheard=fates[_Fate.MISHEARD],
+        cut_off=fates[_Fate.CUT_OFF],
         untrue=untrue,
         foreign=foreign,
         disturbed=disturbed,
@@ -116,15 +132,29 @@ def _judge(caller: Caller, callers: Sequence[Caller], records: Mapping[str, Call
     )
 
 
+def _fate_of(said: Round, taken: Sequence[str], engine_failed: bool, early: bool) -> _Fate:
+    """taken: the numbers in the record.   early: whether the phone made a sound in its caller's turn."""
+    if taken == [said.number]:
+        return _Fate.UNDERSTOOD
+    if said.by_keys:
+        return _Fate.WRONG_KEYS
+    if not taken and not engine_failed:
+        return _Fate.UNRECORDED
+    return _Fate.CUT_OFF if early or len(taken) > 1 else _Fate.MISHEARD
+
+
 def _with_turns(
     rounds: Sequence[Round], record: CallRecord, answered_at: float
-) -> Iterator[tuple[Round, Sequence[Turn]]]:
-    """Yield each round with the turns that the record has of it: those with something of the caller's."""
+) -> Iterator[tuple[Round, Sequence[Turn], bool]]:
+    """Yield each round with the turns of it that have something of the caller's, and whether an engine failed in it."""
     offered_at = answered_at - (record.answered_ms or 0) / 1000
     at_s = [(offered_at + turn.at_ms / 1000, turn) for turn in record.turns if turn.caller_text or turn.caller_keys]
+    failed_s = [offered_at + note.at_ms / 1000 for note in record.notes if note.kind == "engine_failed"]
     ends = [later.begun_s for later in rounds[1:]] + [float("inf")]
     for said, end_s in zip(rounds, ends, strict=True):
-        yield said, [turn for begun_s, turn in at_s if said.begun_s - EARLY_S <= begun_s < end_s - EARLY_S]
+        from_s, until_s = said.begun_s - EARLY_S, end_s - EARLY_S
+        turns = [turn for begun_s, turn in at_s if from_s <= begun_s < until_s]
+        yield said, turns, any(from_s <= noted_s < until_s for noted_s in failed_s)
 
 
 def _number_in(turn: Turn) -> str:

@@ -28,12 +28,12 @@ from tests.support.asterisk import Asterisk
 RESULT = ROOT / "build" / "test" / "soak.json"
 LONGEST_SILENCE_S = 10.0
 LEAST_READ_BACK = 0.8
-"""Share of rounds whose number came back exactly: the recogniser takes a digit for another now and then."""
+"""Share of spoken rounds whose number came back exactly: the recogniser takes a digit for another now and then."""
 MOST_CUT_OFF = 0.02
 """Share of spoken rounds: a caller's pause between two digits may be longer than the agent's patience."""
 MOST_GROWTH_MB_PER_MIN = 1.0
 """Of any part, over the second half; a run that is too short to tell says so."""
-COUNTED = ("keyed", "read_back", "misheard", "cut_off", "untrue", "disturbed")
+COUNTED = ("keyed", "read_back", "spoken_read_back", "unrecorded", "misheard", "cut_off", "untrue", "disturbed")
 SETTLE_S = 5.0
 """After the last call: records are committed, and what is no longer needed is let go of."""
 
@@ -88,9 +88,8 @@ async def _left_in(pbx: Asterisk) -> list[str]:
 
 def problems_of(seen: Soak, duration_s: float) -> list[str]:
     """Return what keeps the soak from passing, in words."""
-    rounds = sum(verdict.rounds for verdict in seen.verdicts)
-    read_back = sum(verdict.read_back for verdict in seen.verdicts)
-    spoken = rounds - sum(verdict.keyed for verdict in seen.verdicts)
+    spoken = sum(verdict.rounds - verdict.keyed for verdict in seen.verdicts)
+    read_back = sum(verdict.spoken_read_back for verdict in seen.verdicts)
     cut_off = sum(verdict.cut_off for verdict in seen.verdicts)
     files = {part: seen.after.usage[part].open_files - seen.before.usage[part].open_files for part in PARTS}
     growth = {part: seen.watch.growth_mb_per_min(part) for part in PARTS}
@@ -103,7 +102,10 @@ def problems_of(seen: Soak, duration_s: float) -> list[str]:
         "too many callers cut off": [cut_off, spoken] if cut_off > MOST_CUT_OFF * spoken else [],
         "sound in the caller's own turn": [verdict.index for verdict in seen.verdicts if verdict.disturbed],
         "silence beyond 10 s": [v.index for v in seen.verdicts if v.silence_s > LONGEST_SILENCE_S],
-        "too few numbers read back": [] if rounds and read_back / rounds >= LEAST_READ_BACK else [read_back, rounds],
+        "too few spoken numbers read back": []
+        if spoken and read_back / spoken >= LEAST_READ_BACK
+        else [read_back, spoken],
+        "spoken numbers with nothing in the record": {v.index: v.unrecorded for v in seen.verdicts if v.unrecorded},
         "left in Asterisk": seen.left_in_asterisk,
         "tasks left in the node": _more(seen.after.tasks - seen.before.tasks),
         "open files left": {part: more for part, more in files.items() if more > 0 and part != "worker"},

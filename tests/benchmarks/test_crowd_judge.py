@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.crowd import Caller, Round, words_of
 from benchmarks.crowd_judge import Verdict, judge
-from parley.conversation.record import CallStart, Turn
+from parley.conversation.record import CallNote, CallStart, Turn
 from parley.store import CallRecord
 from tests.e2e.site import agent_says
 from tests.support.phone_call import PhoneCall
@@ -52,7 +52,7 @@ def caller_with(index: int, *rounds: tuple[str, bool, bytes]) -> Caller:
     return caller
 
 
-def record_of(caller: Caller, *turns: tuple[str, str]) -> CallRecord:
+def record_of(caller: Caller, *turns: tuple[str, str], notes: Sequence[CallNote] = ()) -> CallRecord:
     """The record of a call: text and keys of each turn."""
     start = CallStart("c", "l", "steady", "steady", "en", "in", caller.ani, "840", 0.0)
     known = [
@@ -65,11 +65,18 @@ def record_of(caller: Caller, *turns: tuple[str, str]) -> CallRecord:
         )
         for turn, (text, k) in enumerate(turns)
     ]
-    return CallRecord(start, None, None, tuple(known), ())
+    return CallRecord(start, None, None, tuple(known), tuple(notes))
 
 
-def verdict_on(caller: Caller, *turns: tuple[str, str], others: Sequence[Caller] = ()) -> Verdict:
-    return judge([caller, *others], [record_of(caller, *turns)])[0]
+def verdict_on(
+    caller: Caller, *turns: tuple[str, str], others: Sequence[Caller] = (), notes: Sequence[CallNote] = ()
+) -> Verdict:
+    return judge([caller, *others], [record_of(caller, *turns, notes=notes)])[0]
+
+
+def note(kind: str, turn: int) -> CallNote:
+    """A note at the end of the caller's turn."""
+    return CallNote(kind, round((begun_s(turn) + 4 - ANSWERED_S) * 1000))
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +88,15 @@ def test_numbers_read_back_as_the_record_has_them_are_whole() -> None:
     caller = caller_with(3, ("033536", True, told("033536")), ("037237", False, told("037237")))
     seen = verdict_on(caller, ("", "033536"), ("oh three seven two three seven", ""))
     assert seen == Verdict(
-        3, rounds=2, keyed=1, read_back=2, wrong_keys=[], foreign=[], silence_s=seen.silence_s, length_s=30.0
+        3,
+        rounds=2,
+        keyed=1,
+        read_back=2,
+        spoken_read_back=1,
+        wrong_keys=[],
+        foreign=[],
+        silence_s=seen.silence_s,
+        length_s=30.0,
     )
 
 
@@ -100,6 +115,32 @@ def test_number_that_the_recogniser_took_for_another_is_misheard_and_not_foreign
     caller = caller_with(3, ("033536", False, told("033530")))
     seen = verdict_on(caller, (words_of("033530"), ""), others=[other])
     assert (seen.misheard, seen.read_back, seen.foreign, seen.untrue) == (1, 0, [], 0)
+
+
+@pytest.mark.parametrize("turns", [[], [("", "")]])
+def test_spoken_number_with_nothing_in_the_record_is_unrecorded(turns: Sequence[tuple[str, str]]) -> None:
+    seen = verdict_on(caller_with(3, ("033536", False, b"")), *turns)
+    assert (seen.unrecorded, seen.misheard, seen.cut_off) == (1, 0, 0)
+
+
+def test_agent_who_spoke_over_a_number_of_which_nothing_is_recorded_has_lost_it() -> None:
+    caller = caller_with(3, ("033536", False, b""))
+    assert caller.call is not None
+    caller.call.heard.write(begun_s(0) + 1.5, told("033"))
+    seen = verdict_on(caller)
+    assert (seen.unrecorded, seen.cut_off) == (1, 0)
+
+
+def test_number_without_digits_in_the_record_is_misheard() -> None:
+    seen = verdict_on(caller_with(3, ("033536", False, b"")), ("hello", ""))
+    assert (seen.unrecorded, seen.misheard) == (0, 1)
+
+
+def test_number_at_which_an_engine_failed_is_unrecorded_only_in_other_rounds() -> None:
+    spoken = ("033536", False, b"")
+    failed = [note("engine_failed", 1), note("silence", 0)]
+    seen = verdict_on(caller_with(3, spoken, spoken, spoken), notes=failed)
+    assert (seen.unrecorded, seen.misheard) == (2, 1)
 
 
 @pytest.mark.parametrize("by_agent", [True, False])

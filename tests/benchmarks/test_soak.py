@@ -11,7 +11,7 @@ from benchmarks.soak import Soak, print_report, problems_of, report_of
 from benchmarks.watch import PARTS, Look, Watch
 
 MINUTES = 5
-GOOD = Verdict(0, rounds=40, keyed=20, read_back=36, misheard=4, length_s=301.0, silence_s=2.0)
+GOOD = Verdict(0, rounds=40, keyed=20, read_back=36, spoken_read_back=16, misheard=4, length_s=301.0, silence_s=2.0)
 
 
 def look(minute: float, *, node_mb: float = 80.0, cache_mb: float = 0.0, tasks: int = 30, files: int = 20) -> Look:
@@ -53,7 +53,8 @@ def test_calls_without_a_fault_pass() -> None:
         (replace(GOOD, untrue=1), "replies not as recorded: {0: 1}"),
         (replace(GOOD, cut_off=1), "too many callers cut off: [1, 20]"),
         (replace(GOOD, disturbed=1), "sound in the caller's own turn: [0]"),
-        (replace(GOOD, read_back=20), "too few numbers read back: [20, 40]"),
+        (replace(GOOD, read_back=35, spoken_read_back=15), "too few spoken numbers read back: [15, 20]"),
+        (replace(GOOD, unrecorded=1), "spoken numbers with nothing in the record: {0: 1}"),
         (replace(GOOD, silence_s=11.0), "silence beyond 10 s: [0]"),
         (replace(GOOD, length_s=200.0), "calls shorter than asked: [0]"),
         (replace(GOOD, failure="the call ended"), "calls that ended early: [0]"),
@@ -61,6 +62,16 @@ def test_calls_without_a_fault_pass() -> None:
 )
 def test_fault_of_one_call_is_a_problem(fault: Verdict, problem: str) -> None:
     assert problems(fault) == [problem]
+
+
+def test_keyed_rounds_do_not_make_up_for_spoken_ones() -> None:
+    half_understood = Verdict(0, rounds=40, keyed=30, read_back=35, spoken_read_back=5, misheard=5, length_s=301.0)
+    assert problems(half_understood) == ["too few spoken numbers read back: [5, 10]"]
+
+
+def test_crowd_that_said_nothing_has_not_passed() -> None:
+    only_keys = Verdict(0, rounds=20, keyed=20, read_back=20, length_s=301.0)
+    assert problems(only_keys) == ["too few spoken numbers read back: [0, 0]"]
 
 
 def test_what_is_left_behind_is_a_problem() -> None:
