@@ -34,6 +34,7 @@ from parley.call_control import (
     HangupCause,
     Leg,
     LegGone,
+    LegId,
     LegState,
 )
 from parley.conversation.flow.flow import Flow
@@ -110,6 +111,8 @@ class CallRunner:
         self._resumed = resumed is not None
         """Its record is begun."""
         self._leg_is_ours = True
+        self._done_with: LegId | None = None
+        """The leg that is gone, or that was sent away."""
         self._held = False
         self._leg_gone = asyncio.Event()
         """It has ended, or it is elsewhere."""
@@ -125,6 +128,11 @@ class CallRunner:
     def resuming(cls, services: Services, call: ResumedCall) -> CallRunner:
         """Make the runner of a call that another process has begun."""
         return cls(services, call.start.call_id, call.leg, call.arguments, call)
+
+    @property
+    def left_over(self) -> Leg | None:
+        """The leg that has taken the place of the one that is gone or was sent away; after `run`, nobody serves it."""
+        return None if self._leg.id == self._done_with else self._leg
 
     # --- told by the node ---------------------------------------------------------------------------------
 
@@ -151,14 +159,17 @@ class CallRunner:
 
     def leg_gone(self, cause: HangupCause) -> None:
         """The leg has ended."""
-        self._leg_is_ours = False
+        self._gone(self._leg.id, cause)
+
+    def _gone(self, leg_id: LegId, cause: HangupCause) -> None:
+        self._leg_is_ours, self._done_with = False, leg_id
         self._leg_gone.set()
         self._session.caller_hung_up(cause)
 
     def leg_left(self) -> None:
         """The PBX has taken the leg elsewhere, by our own request or by somebody else's."""
         self._taken_away = self._leg_is_ours
-        self._leg_is_ours = False
+        self._leg_is_ours, self._done_with = False, self._leg.id
         self._leg_gone.set()
         self._session.caller_taken_away()
 
@@ -256,7 +267,7 @@ class CallRunner:
             async with asyncio.timeout(PREPARE_S) as patience:
                 await self._session.prepared()
         except LegGone:
-            self.leg_gone(HangupCause.NORMAL_CLEARING)
+            self._gone(leg.id, HangupCause.NORMAL_CLEARING)
             return EndReason.CALLER_HUNG_UP
         except TimeoutError:
             if not patience.expired():
@@ -268,7 +279,7 @@ class CallRunner:
             if leg.state is not LegState.ANSWERED:
                 await control.answer(leg.id)
         except LegGone:
-            self.leg_gone(HangupCause.NORMAL_CLEARING)
+            self._gone(leg.id, HangupCause.NORMAL_CLEARING)
             return EndReason.CALLER_HUNG_UP
         except CallControlError as err:
             return await self._give_up("call cannot be answered", err)
@@ -333,7 +344,7 @@ class CallRunner:
 
     async def _send_on(self, variables: Mapping[str, str]) -> bool:
         """Let the dialplan go on with these variables; return whether it does. A leg that is gone is no error."""
-        self._leg_is_ours = False
+        self._leg_is_ours, self._done_with = False, self._leg.id
         try:
             await self._services.control.continue_in_dialplan(self._leg.id, variables)
         except LegGone:
@@ -349,7 +360,7 @@ class CallRunner:
         return False
 
     async def _hang_up(self, cause: HangupCause, variables: Mapping[str, str]) -> None:
-        self._leg_is_ours = False
+        self._leg_is_ours, self._done_with = False, self._leg.id
         try:
             await self._services.control.hangup(self._leg.id, cause, variables)
         except LegGone:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from parley.app.call_arguments import CallArgumentsError, parse_call_arguments
 from parley.app.call_results import ParleyStatus, refusal_variables
-from parley.app.call_runner import CallRunner, Services
+from parley.app.call_runner import GONE_WITHIN_S, CallRunner, Services
 from parley.app.logs import bind_call
 from parley.app.queue_record import QueueRecord
 from parley.app.resume import RESTARTED, ResumedCall
@@ -208,9 +208,11 @@ class Switchboard:
 
     async def _run(self, leg_id: LegId, call: CallRunner) -> None:
         try:
-            await call.run()
-        except Exception:  # the call's outer task: the other calls go on
-            logger.exception("call could not be ended cleanly")
+            try:
+                await call.run()
+            except Exception:  # the call's outer task: the other calls go on
+                logger.exception("call could not be ended cleanly")
+            await self._send_on_who_is_left(call)
         finally:
             # The same leg may have come back from the dialplan while its last call was being recorded, and another one
             # may have taken its place.
@@ -219,6 +221,16 @@ class Switchboard:
             self._services.metrics.calls_active(len(self._calls))
             if not self._calls:
                 self._idle.set()
+
+    async def _send_on_who_is_left(self, call: CallRunner) -> None:
+        """Send on who took the caller's place while the caller was being sent away: nobody has commanded that leg."""
+        sent: LegId | None = None
+        while (leg := call.left_over) is not None and leg.id != sent:
+            # The command may have reached this leg; its end comes then, and it must not be given other variables.
+            await asyncio.sleep(GONE_WITHIN_S)
+            if (leg := call.left_over) is not None:
+                sent = leg.id
+                await self._send_on(leg, refusal_variables(ParleyStatus.FAILED, OVER))
 
     async def _refuse(self, leg: Leg, status: ParleyStatus, why: str, explanation: str) -> None:
         """Let the dialplan go on; the caller hears nothing of it."""

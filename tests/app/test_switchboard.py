@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from parley.app.switchboard import OVER
 from parley.call_control import (
     AgentAnswered,
     CallId,
@@ -19,7 +20,7 @@ from parley.call_control import (
 )
 from parley.conversation.record import CallEnd, EndReason
 from tests.app.calls import running_node
-from tests.fakes.call_control import LegRecord
+from tests.fakes.call_control import FakeCallControl, LegRecord
 from tests.fakes.call_log import FakeCallLog
 
 GOODBYE = """
@@ -209,6 +210,50 @@ async def test_party_that_takes_a_place_after_the_call_is_sent_on(tmp_path: Path
         record = await node.until_gone(new.id)
     assert record.continued
     assert record.variables_set["PARLEY_STATUS"] == "FAILED"
+
+
+class ReplacedOnTheWay(FakeCallControl):
+    """The PBX completes a transfer while one of our commands about the caller is under way."""
+
+    def __init__(self, command: str, *, reaches_the_new: bool = False) -> None:
+        super().__init__()
+        self._command = command
+        self._reaches_the_new = reaches_the_new
+        self.new: Leg | None = None
+
+    def _asked(self, method: str, leg_id: LegId) -> LegRecord:
+        if method == self._command and self.new is None:
+            self.new = self.another_takes_the_place(leg_id)
+            if not self._reaches_the_new:
+                raise LegGone("the leg has just ended or left")
+        return super()._asked(method, leg_id)
+
+
+@pytest.mark.parametrize(
+    ("command", "flow"), [("continue_in_dialplan", PERSON), ("hangup", GOODBYE), ("answer", GOODBYE)]
+)
+async def test_party_that_takes_a_place_while_the_call_is_being_ended_is_sent_on(
+    tmp_path: Path, command: str, flow: str
+) -> None:
+    control = ReplacedOnTheWay(command)
+    async with running_node(tmp_path, flow, control=control) as node:
+        leg = control.caller_arrives("agent=reception")
+        await node.until_gone(leg.id)
+        assert control.new is not None
+        record = await node.until_gone(control.new.id)
+    assert record.continued
+    assert record.variables_set == {"PARLEY_STATUS": "FAILED", "PARLEY_ERROR": OVER}
+
+
+async def test_party_whom_the_last_command_has_reached_is_not_sent_on_a_second_time(tmp_path: Path) -> None:
+    control = ReplacedOnTheWay("continue_in_dialplan", reaches_the_new=True)
+    async with running_node(tmp_path, PERSON, control=control) as node:
+        leg = control.caller_arrives("agent=reception")
+        await node.until_gone(leg.id)
+        assert control.new is not None
+        record = await node.until_gone(control.new.id)
+    assert record.variables_set["PARLEY_STATUS"] == "TRANSFER"
+    assert "PARLEY_ERROR" not in record.variables_set
 
 
 async def test_caller_whom_the_pbx_takes_elsewhere_ends_the_call_at_once_and_for_its_own_reason(tmp_path: Path) -> None:
