@@ -436,7 +436,8 @@ class AriCallControl:
     def _sweep_legs(self, channels: Iterable[Channel]) -> None:
         """Hang up whom an earlier process of ours was calling, or had called: nobody would talk with them."""
         for channel in channels:
-            if channel.id.startswith(self._leg_prefix) and not self._book.is_known(LegId(channel.id)):
+            called = channel.id.startswith(self._leg_prefix) and not self._book.is_known(LegId(channel.id))
+            if called or self._transfers.was_left(channel):
                 logger.info("orphaned leg hung up", extra={"leg_id": channel.id})
                 self._spawn(self._hang_up_quietly(LegId(channel.id)))
 

@@ -49,6 +49,8 @@ NOWHERE = "parley-no-transfers"
 """TRANSFER_CONTEXT of parties who may not transfer us to an extension; no such context exists."""
 RING_S = 30
 PREFIX = "parley-moved."
+ARGUMENTS = "parley-moved"
+"""What new parties enter our application with when they answer; one whom the dialplan sends to us later has others."""
 
 _CHANNEL_NAME = re.compile(r"[A-Za-z0-9_.@;:/-]{1,200}")
 
@@ -64,6 +66,7 @@ class _Transfer:
     leg_id: LegId
     """Of the new party."""
     rang: bool = False
+    given_up: bool = False
     end: list[AriEvent] = field(default_factory=list)
     """How the party that asked has left, if it did not wait; not told yet."""
 
@@ -139,8 +142,16 @@ class Transfers:
         """Give up the transfer that a party has asked for: the conversation with it is over."""
         for transfer in [going_on for going_on in self._by_new_leg.values() if going_on.asked_by == leg_id]:
             del self._by_new_leg[transfer.leg_id]
+            transfer.given_up = True
             self._spawn(self._hang_up(transfer.leg_id))
             self._failed(transfer)
+
+    def was_left(self, channel: Channel) -> bool:
+        """Tell whether the channel is a new party that an earlier process was calling; the answered ones are not."""
+        return channel.state != "Up" and self._is_nobodys(channel.id)
+
+    def _is_nobodys(self, channel_id: str) -> bool:
+        return channel_id.startswith(self._prefix) and LegId(channel_id) not in self._book
 
     # Events
 
@@ -151,6 +162,9 @@ class Transfers:
                 self._asked(event)
             case StasisStart(channel) if channel.id in self._by_new_leg:
                 self._answered(self._by_new_leg.pop(LegId(channel.id)), channel)
+            case StasisStart(channel, arguments) if arguments == (ARGUMENTS,) and self._is_nobodys(channel.id):
+                logger.info("party of a transfer that was given up hung up", extra={"leg_id": channel.id})
+                self._spawn(self._hang_up(LegId(channel.id)))
             case ChannelStateChange(channel) if channel.id in self._by_new_leg:
                 self._rings(self._by_new_leg[LegId(channel.id)], channel.state)
             case ChannelDestroyed(channel_id) if channel_id in self._by_new_leg:
@@ -181,18 +195,24 @@ class Transfers:
     async def _carry_out(self, transfer: _Transfer, event: ChannelTransfer, leg: Leg) -> None:
         try:
             call = self._link(event) if event.attended else await self._dial(event)
+            if transfer.given_up:
+                return
             if call is None:
                 logger.info("transfer declined", extra={"leg_id": leg.id, "attended": event.attended})
                 self._by_new_leg.pop(transfer.leg_id, None)
                 return await self._progress(leg.id, "channel_declined")
             logger.info("transfer is carried out", extra={"leg_id": leg.id, "new_leg_id": transfer.leg_id})
             shown = {"callerId": leg.ani} if is_number(leg.ani) else {}
-            await self._rest.originate(transfer.leg_id, self._application, timeout=RING_S, **call, **shown)
+            options = {"appArgs": ARGUMENTS, "timeout": RING_S, **call, **shown}
+            await self._rest.originate(transfer.leg_id, self._application, **options)
         except CallControlError as err:
             logger.warning("transfer cannot be carried out", extra={"leg_id": leg.id, "code": err.code})
             if (failed := self._by_new_leg.pop(transfer.leg_id, None)) is not None:
                 self._failed(failed)
                 await self._hang_up(transfer.leg_id)
+        if transfer.given_up:
+            # Asterisk may have been asked to hang up before it was asked to call.
+            await self._hang_up(transfer.leg_id)
 
     def _link(self, event: ChannelTransfer) -> dict[str, Any] | None:
         """Return how to reach the far end of the phone's other call; None where that is not at this Asterisk."""

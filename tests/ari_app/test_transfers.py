@@ -178,6 +178,7 @@ async def test_extension_that_the_site_allows_is_called_and_takes_the_place_when
     new = await called(ari)
     assert ari.asked(CALLS)[0].body == {
         "app": "parley",
+        "appArgs": "parley-moved",
         "callerId": "15550100",
         "endpoint": "Local/1@desks/n",
         "timeout": 30,
@@ -294,6 +295,63 @@ async def test_transfer_is_given_up_when_the_conversation_ends_first(
     await ari.hang_up(leg)
     assert (await log.next(LegEnded)).leg_id == leg
     assert log.about(leg, [LegHeld]) == []
+
+
+async def test_transfer_given_up_while_it_is_looked_up_calls_nobody(
+    ari: AriServer, control: AriCallControl, log: EventLog, leg: LegId
+) -> None:
+    go_on = ari.stall(f"GET /channels/{leg}/variable")
+    await ari.send(blind())
+    assert await asked(ari, f"GET /channels/{leg}/variable")
+    await control.continue_in_dialplan(leg, {})
+    go_on.set()
+    assert await told(ari, "channel_unavailable")
+    await ari.offer("1.3", state="Up")
+    message = blind()
+    message["referred_by"]["source_channel"]["id"] = "1.3"
+    await ari.send(message)
+    await called(ari)
+    assert len(ari.asked(CALLS)) == 1
+    assert len(ari.asked(PROGRESS)) == 1
+
+
+@pytest.mark.parametrize("status", [200, 504])
+async def test_party_whose_call_began_after_the_transfer_was_given_up_is_hung_up(
+    ari: AriServer, control: AriCallControl, log: EventLog, leg: LegId, status: int
+) -> None:
+    go_on = ari.stall(CALLS)
+    ari.reply(CALLS, status, channel("parley-moved.parley.01", "Down"))
+    await ari.send(blind())
+    new = await called(ari)
+    await control.continue_in_dialplan(leg, {})
+    assert await asked(ari, f"DELETE /channels/{new}")
+    go_on.set()
+    assert await asked(ari, f"DELETE /channels/{new}", count=2)
+
+
+async def test_answer_to_a_transfer_that_nobody_waits_for_is_hung_up_and_offered_to_nobody(
+    ari: AriServer, log: EventLog, leg: LegId
+) -> None:
+    await ari.send(blind())
+    await called(ari)
+    arguments = ari.asked(CALLS)[0].body["appArgs"]
+    late, known_to_the_dialplan = "parley-moved.parley.01", "parley-moved.parley.02"
+    await ari.offer(late, arguments, state="Up")
+    assert await asked(ari, f"DELETE /channels/{late}")
+    await ari.offer(known_to_the_dialplan, "agent=reception", state="Up")
+    assert (await log.next(LegOffered)).leg.id == known_to_the_dialplan
+
+
+async def test_parties_whom_an_earlier_process_was_calling_for_a_transfer_are_hung_up(
+    ari: AriServer, connect: Connect
+) -> None:
+    for name, state in (("01", "Ringing"), ("02", "Up")):
+        ari.channels[f"parley-moved.parley.{name}"] = channel(f"parley-moved.parley.{name}", state)
+    await connect().start()
+    assert await asked(ari, "DELETE /channels/parley-moved.parley.01")
+    await connect().start()
+    assert await asked(ari, "DELETE /channels/parley-moved.parley.01", count=2)
+    assert ari.asked("DELETE /channels/parley-moved.parley.02") == [], "that one talks with somebody elsewhere"
 
 
 async def test_second_request_does_not_make_a_second_call(ari: AriServer, log: EventLog, leg: LegId) -> None:
