@@ -431,6 +431,7 @@ class AriCallControl:
         channels = await self._rest.channels()
         ours = [channel for channel in channels if channel.id in subscribed and self._is_party(channel)]
         self._publish(self._book.reconcile(ours, {channel.id for channel in channels}, known_before), claimed)
+        self._moves.catch_up()
         return channels
 
     def _sweep_legs(self, channels: Iterable[Channel]) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from ari_app.bridges import LegBridges
 from ari_app.dead_man import DeadManTimer
 from ari_app.errors import AriRefused
-from ari_app.events import AriEvent, ChannelStateChange, StasisStart
+from ari_app.events import AriEvent, StasisStart
 from ari_app.legs import LegBook
 from ari_app.media_legs import Spawn
 from ari_app.rest import AriRest
@@ -82,11 +82,17 @@ class Moves:
         """Take an event, after the book has: legs come back from the dialplan, or end on the way."""
         if isinstance(event, StasisStart) and event.channel.id in self._away:
             _settle(self._away.pop(LegId(event.channel.id)), None)
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Go on with the legs of which the book knows more than we do; it may have learned that without an event."""
         for waiting in (self._away, self._ringing):
             for leg_id in [leg_id for leg_id in waiting if leg_id not in self._book]:
                 _settle(waiting.pop(leg_id), LegGone("the leg ended while it was moved"))
-        if isinstance(event, ChannelStateChange) and event.channel.id in self._ringing and event.channel.state == "Up":
-            _settle(self._ringing.pop(LegId(event.channel.id)), None)
+        for leg_id in list(self._ringing):
+            leg = self._book.get(leg_id)
+            if leg is not None and leg.state is LegState.ANSWERED:
+                _settle(self._ringing.pop(leg_id), None)
 
     def begin(self, old_id: LegId, new_id: LegId) -> None:
         """Bring the leg that the book has put in the old one's place to its place."""

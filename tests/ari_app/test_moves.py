@@ -238,6 +238,32 @@ async def test_party_that_still_rings_is_a_hold_and_goes_through_the_dialplan_on
     await control.send_dtmf(NEW, "1")
 
 
+async def test_party_that_answers_while_we_are_cut_off_is_brought_to_its_place(
+    ari: AriServer, control: AriCallControl, log: EventLog, old: LegId
+) -> None:
+    await takes_the_place(ari, "Down")
+    await log.next(LegHeld)
+    ari.channels[NEW]["state"] = "Up"
+    await ari.sockets[-1].close()
+    assert (await log.next(LegRetrieved)).leg_id == NEW
+    await comes_back(ari)
+    await control.send_dtmf(NEW, "1")
+    assert ari.asked(f"POST {BRIDGE}/addChannel")[-1].body == {"channel": NEW}
+
+
+async def test_party_that_gives_up_ringing_while_we_are_cut_off_leaves_nothing(
+    ari: AriServer, control: AriCallControl, log: EventLog, old: LegId
+) -> None:
+    await takes_the_place(ari, "Down")
+    await log.next(LegHeld)
+    del ari.channels[NEW]
+    ari.subscribed.discard(NEW)
+    await ari.sockets[-1].close()
+    assert (await log.next(LegEnded)).leg_id == NEW
+    assert await asked(ari, f"DELETE {MEDIA}")
+    assert NEW not in control._moves._ringing
+
+
 async def test_old_party_is_hung_up_although_the_new_one_still_rings(ari: AriServer, connect: Connect) -> None:
     control = connect()
     control._moves._dismiss_s = 0.01
