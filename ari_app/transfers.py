@@ -43,6 +43,9 @@ logger = logging.getLogger(__name__)
 SAFE_FROM = {20: 21, 22: 11, 23: 5}
 """First minor release, by major, in which a REFER with `Refer-Sub: false` does not end Asterisk (SIGSEGV, 22.10.1)."""
 HANDLING = "PJSIP_TRANSFER_HANDLING()"
+HANDLING_NOTE = "PARLEY_TRANSFER_HANDLING"
+"""Channel variable: what the handling was set to. The dialplan undoes it where a channel leaves without our help; old
+Asterisks do not have the function at all."""
 TRANSFER_CONTEXT = "TRANSFER_CONTEXT"
 """Channel variable, Asterisk's own: where the party's phone may transfer its peer to."""
 NOWHERE = "parley-no-transfers"
@@ -120,6 +123,8 @@ class Transfers:
         lock = self._left_to_us.setdefault(LegId(channel.id), asyncio.Lock())
         async with lock:
             try:
+                # First the note: we may be killed in between.
+                await self._rest.set_variable(channel.id, HANDLING_NOTE, "ari-only")
                 await self._rest.set_variable(channel.id, HANDLING, "ari-only")
             except CallControlError as err:
                 self._left_to_us.pop(LegId(channel.id), None)

@@ -50,8 +50,11 @@ def test_transfers_are_ours_only_where_no_caller_can_end_asterisk_by_them(versio
     assert is_safe(AsteriskInfo(version)) is safe
 
 
-async def leg_of(ari: AriServer, connect: Connect, version: str, *, requests: int = 2) -> AriCallControl:
-    """Connect to an Asterisk of this version and be offered a leg; requests: timer, and handling of transfers."""
+async def leg_of(ari: AriServer, connect: Connect, version: str, *, requests: int = 3) -> AriCallControl:
+    """Connect to an Asterisk of this version and be offered a leg.
+
+    requests: timer, what the dialplan is told of the handling of transfers, and the handling.
+    """
     ari.version = version
     control = connect(dead_man_s=60)
     await control.start()
@@ -71,6 +74,19 @@ async def test_phones_of_a_safe_asterisk_are_ours_until_they_leave(ari: AriServe
     await control.continue_in_dialplan(LEG, {})
     assert handlings(ari) == ["ari-only", "core"]
     assert str(ari.requests[-1]) == f"POST /channels/{LEG}/continue"
+
+
+async def test_dialplan_is_told_first_what_it_has_to_undo_should_we_not_be_there(
+    ari: AriServer, connect: Connect
+) -> None:
+    await leg_of(ari, connect, "22.11.0")
+    set_first, then = [
+        (request.body["variable"], request.body["value"])
+        for request in ari.asked(f"POST /channels/{LEG}/variable")
+        if request.body["variable"] != "TIMEOUT(absolute)"
+    ]
+    assert set_first == ("PARLEY_TRANSFER_HANDLING", "ari-only")
+    assert then == (HANDLING, "ari-only")
 
 
 async def test_phones_of_callers_who_are_sent_on_at_once_are_left_alone(ari: AriServer, connect: Connect) -> None:
@@ -95,7 +111,7 @@ async def test_phones_of_legs_that_an_earlier_process_left_are_given_back_too(ar
     ari.subscribed.add(LEG)
     control = connect()
     await control.start()
-    assert await asked(ari, f"POST /channels/{LEG}/variable")
+    assert await asked(ari, f"POST /channels/{LEG}/variable", count=2)
     await control.continue_in_dialplan(LEG, {})
     assert handlings(ari) == ["ari-only", "core"]
 
@@ -108,10 +124,10 @@ async def test_phones_of_an_asterisk_that_callers_could_crash_are_left_alone(ari
 
 async def test_asterisk_that_refuses_keeps_transfers_to_itself(ari: AriServer, connect: Connect) -> None:
     ari.reply(f"POST /channels/{LEG}/variable", 500, {"message": "no"})
-    control = await leg_of(ari, connect, "22.11.0")
+    control = await leg_of(ari, connect, "22.11.0", requests=2)
     ari.reply(f"POST /channels/{LEG}/variable", 204)
     await control.continue_in_dialplan(LEG, {})
-    assert handlings(ari) == ["ari-only"]
+    assert handlings(ari) == []
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import grpc.aio
 import pytest
 from pydantic import BaseModel
 
+from ari_app.transfers import HANDLING, HANDLING_NOTE
 from parley.app.call_results import ParleyStatus
 from parley.app.doctor import AUDIOSOCKET_APP_MODULES, NEEDED_MODULES, SUBROUTINE_MODULES, USEFUL_MODULES
 from parley.app.doctor_media import TRANSPORT_MODULES
@@ -216,10 +217,22 @@ def test_dialplan_lists_every_global_that_the_subroutines_read_and_no_other() ->
     read = set(re.findall(r"\$\{(PARLEY_[A-Z_]+)\}", code))
     set_here = set(re.findall(r"(?:Set|Read)\((?:__)?(PARLEY_[A-Z_]+)[=,]", code))
     by_parley = {"PARLEY_TRANSFER_TO", "PARLEY_TRANSFER_KIND", "PARLEY_SUMMARY", "PARLEY_INTENT", "PARLEY_OUTCOME"}
-    by_parley |= {"PARLEY_TIMER", "PARLEY_NODE", "PARLEY_ARGUMENTS", "PARLEY_LINK"}
+    by_parley |= {"PARLEY_TIMER", "PARLEY_NODE", "PARLEY_ARGUMENTS", "PARLEY_LINK", "PARLEY_TRANSFER_HANDLING"}
     assert set(first_cells(section("dialplan.md", "Globals"))) >= read - set_here - by_parley
     listed = re.findall(r"^\| `(PARLEY_[A-Z_]+)` \|", section("dialplan.md", "Globals"), re.MULTILINE)
     assert sorted(listed) == sorted(read - set_here - by_parley)
+
+
+def test_every_place_that_takes_a_caller_from_a_dead_node_gives_transfers_back_to_asterisk() -> None:
+    subroutines = (DIALPLANS / "extensions_parley.conf").read_text(encoding="utf-8")
+    contexts = dict(re.findall(r"^\[([\w-]+)\]\n(.*?)(?=^\[|\Z)", subroutines, re.MULTILINE | re.DOTALL))
+    for context in ("parley", "parley-moved"):
+        behind = contexts[context].partition("exten => T,")[2]
+        assert f'ExecIf($["${{{HANDLING_NOTE}}}" = "ari-only"]?Set({HANDLING}=core))' in behind
+    condition = f'$["${{MASTER_CHANNEL({HANDLING_NOTE})}}" = "ari-only"]'
+    assert f"ExecIf({condition}?Set(MASTER_CHANNEL({HANDLING})=core))" in contexts["parley-timer"]
+    by_hand = section("dialplan.md", "Without the subroutine").partition("exten => T,")[2]
+    assert f'ExecIf($["${{{HANDLING_NOTE}}}" = "ari-only"]?Set({HANDLING}=core))' in by_hand
 
 
 def test_dialplan_lists_every_subroutine() -> None:
