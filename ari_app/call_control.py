@@ -356,6 +356,10 @@ class AriCallControl:
         self._cause_as_number = info.major == 0 or info.major >= _FIRST_WITH_CAUSE_NUMBERS
         self._hand_over.variables_together = info.sets_variables_together
         self._transfers.wanted = is_safe(info) if self._transfers_by_us is None else self._transfers_by_us
+        if self._transfers.wanted and not is_safe(info):
+            logger.warning(
+                "transfers are left to us, and callers can end this Asterisk by one", extra={"version": info.version}
+            )
         self._transfers.forget()
         channels = await self._reconcile()
         own_media = [channel.id for channel in channels if self._media_legs.is_own(channel.id)]

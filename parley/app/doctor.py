@@ -10,6 +10,7 @@ import shutil
 import ssl
 from collections.abc import AsyncIterator, Iterator
 
+from ari_app import moves, taken_legs
 from ari_app.rest import AriRest
 from audio_fork.errors import AudioForkError
 from parley.app.audio_lines import audio_lines
@@ -21,7 +22,7 @@ from parley.app.doctor_media import (
     check_round_trip,
     check_transport,
 )
-from parley.app.doctor_version import check_version
+from parley.app.doctor_version import check_transfers, check_version
 from parley.app.findings import Finding, ok, problem, warning
 from parley.app.flows import load_agent_flow
 from parley.app.free_port import why_not_free
@@ -155,7 +156,10 @@ async def _examine_asterisk(rest: AriRest, settings: Settings, tls: ssl.SSLConte
         yield problem(where, str(err), "the steps for http.conf and ari.conf in asterisk-parley/STEPS.txt")
         return
     yield ok("ARI login", f"{settings.asterisk.username} at {settings.asterisk.url}")
-    for finding in check_version(info.version, info.major):
+    for finding in (
+        *check_version(info.version, info.major),
+        *check_transfers(info, settings.asterisk.transfers_by_us),
+    ):
         yield finding
     for finding in check_transport(info, settings.media):
         yield finding
@@ -197,15 +201,26 @@ async def _check_modules(rest: AriRest, settings: Settings) -> AsyncIterator[Fin
                 )
 
 
+def dialplan_places(settings: Settings) -> list[tuple[str, str]]:
+    """Return the contexts and extensions of the dialplan that calls to Parley, or from it, go through."""
+    places = [
+        ("parley", "s"),
+        ("parley-transfer", "s"),
+        (moves.CONTEXT, "s"),
+        (taken_legs.CONTEXT, taken_legs.EXTENSION),
+    ]
+    if settings.asterisk.audiosocket_app.enabled:
+        places.append(("parley-audiosocket", "s"))
+    return places
+
+
 async def _check_audio_and_dialplan(
     rest: AriRest, settings: Settings, tls: ssl.SSLContext | None
 ) -> AsyncIterator[Finding]:
     queues = sorted({agent.fallback_queue for agent in settings.agents.values() if agent.fallback_queue})
-    contexts = ["parley", "parley-transfer"]
-    if settings.asterisk.audiosocket_app.enabled:
-        contexts.append("parley-audiosocket")
+    places = {context: f"DIALPLAN_EXISTS({context},{extension},1)" for context, extension in dialplan_places(settings)}
     functions = (
-        *(f"DIALPLAN_EXISTS({context},s,1)" for context in contexts),
+        *places.values(),
         *(f"QUEUE_EXISTS({queue})" for queue in queues),
     )
     media = settings.media
@@ -223,8 +238,8 @@ async def _check_audio_and_dialplan(
         return
     for finding in check_round_trip(trip, settings):
         yield finding
-    for context in contexts:
-        yield _check_context(context, trip.answers[f"DIALPLAN_EXISTS({context},s,1)"])
+    for context, function in places.items():
+        yield _check_context(context, trip.answers[function])
     for queue in queues:
         yield _check_queue(queue, trip.answers[f"QUEUE_EXISTS({queue})"])
 

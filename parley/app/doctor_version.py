@@ -1,4 +1,4 @@
-"""What the doctor says about Asterisk's version: which are supported, and what an older one lacks.
+"""What the doctor says about Asterisk's version: which are supported, what an older one lacks, or is endangered by.
 
 `doctor` asks once it knows the version.
 """
@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from parley.app.findings import Finding, ok, warning
+from ari_app.asterisk_info import AsteriskInfo
+from ari_app.transfers import SAFE_FROM, is_safe
+from parley.app.findings import Finding, ok, problem, warning
 
 OLDEST_MAJOR = 18
 TESTED_MAJOR = 22
@@ -37,3 +39,14 @@ def check_version(version: str, major: int) -> Iterator[Finding]:
     )
     for absent, fix in ABSENT_BEFORE_18:
         yield warning("absent", absent, fix)
+
+
+def check_transfers(info: AsteriskInfo, transfers_by_us: bool | None) -> Iterator[Finding]:
+    """Yield a problem where the settings have Parley carry out transfers, and Asterisk is not known to survive it."""
+    if transfers_by_us and not is_safe(info):
+        releases = ", ".join(f"{major}.{minor}" for major, minor in SAFE_FROM.items())
+        yield problem(
+            "transfers",
+            f'asterisk.transfers = "parley", and callers can end Asterisk {info.version} by asking for one',
+            f'transfers = "auto" in [asterisk], or a release with the correction: {releases}',
+        )

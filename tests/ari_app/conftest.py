@@ -36,7 +36,12 @@ async def connect(ari: AriServer) -> AsyncIterator[Connect]:
     made: list[AriCallControl] = []
 
     def make(
-        *, password: str = PASSWORD, deadline_s: float = 2.0, dead_man_s: float = 0.0, retake_s: float = 60.0
+        *,
+        password: str = PASSWORD,
+        deadline_s: float = 2.0,
+        dead_man_s: float = 0.0,
+        retake_s: float = 60.0,
+        transfers_by_us: bool | None = None,
     ) -> AriCallControl:
         control = AriCallControl(
             ari.url,
@@ -47,6 +52,7 @@ async def connect(ari: AriServer) -> AsyncIterator[Connect]:
             retry_waits_s=(0.0, 0.0),
             backoff=Backoff(first_s=0.001, cap_s=0.001),
             retake=Backoff(first_s=retake_s, cap_s=retake_s),
+            transfers_by_us=transfers_by_us,
         )
         made.append(control)
         return control

@@ -122,6 +122,15 @@ async def test_phones_of_an_asterisk_that_callers_could_crash_are_left_alone(ari
     assert handlings(ari) == []
 
 
+@pytest.mark.parametrize(("version", "warned"), [("22.10.1", True), ("22.11.0", False)])
+async def test_transfers_that_are_ours_where_callers_could_crash_asterisk_are_warned_of(
+    ari: AriServer, connect: Connect, caplog: pytest.LogCaptureFixture, version: str, warned: bool
+) -> None:
+    ari.version = version
+    await connect(transfers_by_us=True).start()
+    assert ("callers can end this Asterisk" in caplog.text) is warned
+
+
 async def test_asterisk_that_refuses_keeps_transfers_to_itself(ari: AriServer, connect: Connect) -> None:
     ari.reply(f"POST /channels/{LEG}/variable", 500, {"message": "no"})
     control = await leg_of(ari, connect, "22.11.0", requests=2)
