@@ -14,7 +14,7 @@ import grpc.aio
 import pytest
 from pydantic import BaseModel
 
-from ari_app.transfers import HANDLING, HANDLING_NOTE
+from ari_app.transfers import HANDLING, HANDLING_NOTE, NOWHERE
 from parley.app.call_results import ParleyStatus
 from parley.app.doctor import AUDIOSOCKET_APP_MODULES, NEEDED_MODULES, SUBROUTINE_MODULES, USEFUL_MODULES
 from parley.app.doctor_media import TRANSPORT_MODULES
@@ -233,6 +233,12 @@ def test_every_place_that_takes_a_caller_from_a_dead_node_gives_transfers_back_t
     assert f"ExecIf({condition}?Set(MASTER_CHANNEL({HANDLING})=core))" in contexts["parley-timer"]
     by_hand = section("dialplan.md", "Without the subroutine").partition("exten => T,")[2]
     assert f'ExecIf($["${{{HANDLING_NOTE}}}" = "ari-only"]?Set({HANDLING}=core))' in by_hand
+
+
+def test_every_example_with_stasis_says_first_where_the_caller_may_transfer_the_agent_to() -> None:
+    by_hand = [text for text in examples("dialplan.md", "asterisk") if "Stasis(" in text]
+    assert by_hand
+    assert [text for text in by_hand if f"Set(TRANSFER_CONTEXT={NOWHERE})" not in text.partition("Stasis(")[0]] == []
 
 
 def test_dialplan_lists_every_subroutine() -> None:
