@@ -37,6 +37,18 @@ double pm_level_dbfs(const int16_t *pcm, size_t n) {
     return n == 0 ? PM_SILENCE_DBFS : pm_dbfs((double)pm_sum_of_squares(pcm, n) / (double)n);
 }
 
+PM_CLONES
+size_t pm_zero_crossings(const int16_t *pcm, size_t n, int16_t before) {
+    uint32_t crossings = 0;
+    if (n == 0) {
+        return 0;
+    }
+    for (size_t i = 1; i < n; i++) {
+        crossings += (uint16_t)(pcm[i] ^ pcm[i - 1]) >> 15;
+    }
+    return crossings + ((uint16_t)(pcm[0] ^ before) >> 15);
+}
+
 void pm_fade_out(int16_t *pcm, size_t n) {
     for (size_t i = 0; i < n; i++) {
         pcm[i] = pm_saturate(pcm[i] * ((double)(n - 1 - i) / (double)n));
@@ -56,6 +68,22 @@ void pm_interleave(const int16_t *left, size_t left_n, const int16_t *right, siz
     size_t n = left_n > right_n ? left_n : right_n;
     place(stereo, left, left_n, n);
     place(stereo + 1, right, right_n, n);
+}
+
+PM_CLONES
+void pm_l16_encode(const int16_t *pcm, uint8_t *payload, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        uint16_t sample = (uint16_t)pcm[i];
+        payload[2 * i] = (uint8_t)(sample >> 8);
+        payload[2 * i + 1] = (uint8_t)sample;
+    }
+}
+
+PM_CLONES
+void pm_l16_decode(const uint8_t *payload, int16_t *pcm, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        pcm[i] = (int16_t)(uint16_t)(payload[2 * i] << 8 | payload[2 * i + 1]);
+    }
 }
 
 void pm_level_batch(const int16_t *pcm, size_t rows, size_t n, float *levels_dbfs) {

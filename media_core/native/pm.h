@@ -1,15 +1,17 @@
 /* The media core's kernels in C: what all of them share, and where each is found.
  *
- *   pcm.h       levels, fades, stereo
+ *   pcm.h       levels, zero crossings, fades, stereo, network order
  *   g711.h      µ-law and A-law
  *   g722.h      wideband in 64 kbit/s
  *   resample.h  8, 16, 24, 48 kHz (and from 22.05) by a polyphase filter of stated delay
- *   rtp.h       datagrams and telephone events: nothing of the sender is trusted
+ *   rtp.h       datagrams, telephone events, RTCP: nothing of the sender is trusted
  *   jitter.h    playout buffer; uses sequence.h (what is new, what is lost) and transit.h (how much jitter there is)
  *   plc.h       concealment of what is missing
  *   vad.h       speech by energy, over the noise floor of noise_floor.h
+ *   amd.h       how long the callee speaks and is silent: what answering-machine detection looks at
  *   dtmf.h      keys heard as tones
  *   tone.h      beeps and other single tones of unknown frequency; goertzel.h: tones of known frequency
+ *   engine.h    the media engine, which puts them to work: threads, sockets, rings (its own rules are there)
  *
  * Rules. C11, no Python, no system calls. Nothing here allocates: a state is a plain struct that its `_init` makes
  * complete; memory of variable size is handed in by the caller and must outlive the state. A state belongs to one

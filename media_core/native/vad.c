@@ -122,6 +122,7 @@ static bool end_block(pm_vad *vad, int64_t *position) {
     bool weak = level >= fmax(noise + WEAK_SNR_DB, vad->min_level_dbfs - WEAK_RELIEF_DB);
     vad->strong = vad->strong << 1 | strong;
     vad->weak = vad->weak << 1 | weak;
+    vad->active = vad->active << 1 | weak;
     vad->level_dbfs = level;
     vad->blocks++;
     pm_noise_floor_note(&vad->noise, mean_square, level);

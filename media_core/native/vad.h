@@ -45,6 +45,7 @@ typedef struct {
     int64_t speech_end;     /* one past the last block of speech */
     uint64_t strong;        /* blocks loud enough to begin speech, newest in bit 0 */
     uint64_t weak;          /* blocks loud enough to belong to speech, newest in bit 0 */
+    uint64_t active;        /* the same, never cleared by an edge: for amd.h */
     double level_dbfs;      /* of the newest block */
     pm_noise_floor noise;
     int64_t blocks;         /* judged so far */

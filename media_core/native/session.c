@@ -1,0 +1,446 @@
+#define _GNU_SOURCE 1 /* recvmmsg, sendmmsg */
+
+#include "session.h"
+
+#include <string.h>
+
+#include "g711.h"
+#include "pcm.h"
+
+/* --- making one ------------------------------------------------------------------------------------------- */
+
+#define JITTER_MEMORY PM_JITTER_MEMORY(PM_JITTER_SMALL_SAMPLES, 2)
+#define RX_MEMORY (PM_RX_FRAMES * PM_FRAME_MAX * sizeof(int16_t))
+#define PIECES_MEMORY (PM_PLAYOUT_PIECES * sizeof(pm_piece))
+#define HISTORY_MEMORY (PM_PLC_HISTORY(16000) * sizeof(int16_t))
+
+size_t pm_session_memory(void) {
+    return (RX_MEMORY + PIECES_MEMORY + JITTER_MEMORY + HISTORY_MEMORY + 63) / 64 * 64;
+}
+
+static void init_stream(pm_session *session, uint8_t *jitter, int16_t *history) {
+    pm_jitter_setup setup = {
+        .rate_hz = PM_RTP_CLOCK_HZ,
+        .frame_samples = PM_FRAME_TICKS,
+        .octets_per_sample = session->codec.octets_per_tick,
+        .max_delay_ms = 120,
+        .capacity_samples = PM_JITTER_SMALL_SAMPLES,
+    };
+    (void)pm_jitter_init(&session->jitter, &setup, jitter, JITTER_MEMORY);
+    (void)pm_plc_init(&session->plc, session->codec.rate_hz, history);
+    pm_g722_init(&session->decoder);
+    pm_keys_init(&session->keys);
+}
+
+void pm_session_init(pm_session *session, const pm_session_setup *setup, void *memory) {
+    uint64_t handle = session->handle;
+    uint32_t number = session->number;
+    uint8_t *rx = memory;
+    uint8_t *pieces = rx + RX_MEMORY;
+    uint8_t *jitter = pieces + PIECES_MEMORY;
+    memset(session, 0, sizeof *session);
+    memset(memory, 0, pm_session_memory());
+    session->handle = handle;
+    session->number = number;
+    session->setup = *setup;
+    session->codec = pm_codec_of(setup->codec);
+    atomic_store_explicit(&session->alarm, PM_NO_ALARM, memory_order_relaxed);
+    atomic_store_explicit(&session->switches, setup->switches, memory_order_relaxed);
+    pm_playout_init(&session->playout, session->codec.rate_hz, session->codec.frame_samples, (void *)pieces);
+    pm_rx_init(&session->rx, (void *)rx, session->codec.frame_samples, setup->block_frames);
+    init_stream(session, jitter, (void *)(jitter + JITTER_MEMORY));
+    pm_vad_setup voice = pm_vad_defaults(session->codec.rate_hz);
+    (void)pm_vad_init(&session->vad, &voice);
+    session->timestamp = setup->timestamp;
+    session->sequence = setup->sequence;
+    session->resuming = true;
+    pm_g722_init(&session->encoder);
+}
+
+/* --- what it tells ---------------------------------------------------------------------------------------- */
+
+static void tell(const pm_session *session, pm_events *events, pm_engine_event event) {
+    event.session = session->handle;
+    pm_events_tell(events, &event);
+}
+
+static int64_t position_of(const pm_session *session) {
+    return pm_max(0, session->beats - 1) * session->codec.frame_samples;
+}
+
+/* The target delay moves slowly, and costs more to know than the other counts together. */
+#define TARGET_FRAMES 16
+
+static void publish_counts(pm_session *session) {
+    pm_session_counts *counts = &session->counts;
+    counts->received = session->jitter.received;
+    counts->lost = pm_jitter_lost(&session->jitter);
+    counts->late = session->jitter.late;
+    counts->duplicate = session->jitter.duplicate;
+    counts->concealed = session->jitter.concealed;
+    counts->discarded = session->jitter.discarded;
+    counts->jitter_depth = pm_jitter_depth(&session->jitter);
+    if (session->beats % TARGET_FRAMES == 1) counts->jitter_target = pm_jitter_target(&session->jitter);
+    counts->rtcp_reports = session->rtcp.blocks;
+    counts->rtcp_fraction_lost = session->rtcp.fraction_lost;
+    counts->rtcp_jitter = session->rtcp.jitter;
+    uint64_t words[PM_COUNTS_WORDS] = {0};
+    memcpy(words, counts, sizeof *counts);
+    uint32_t version = atomic_load_explicit(&session->counts_version, memory_order_relaxed);
+    atomic_store_explicit(&session->counts_version, version + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    for (size_t i = 0; i < PM_COUNTS_WORDS; i++) {
+        atomic_store_explicit(&session->counts_words[i], words[i], memory_order_relaxed);
+    }
+    atomic_store_explicit(&session->counts_version, version + 2, memory_order_release);
+}
+
+pm_session_counts pm_session_counts_of(pm_session *session) {
+    uint64_t words[PM_COUNTS_WORDS];
+    pm_session_counts counts;
+    uint32_t before;
+    uint32_t after;
+    do {
+        before = atomic_load_explicit(&session->counts_version, memory_order_acquire);
+        for (size_t i = 0; i < PM_COUNTS_WORDS; i++) {
+            words[i] = atomic_load_explicit(&session->counts_words[i], memory_order_relaxed);
+        }
+        atomic_thread_fence(memory_order_acquire);
+        after = atomic_load_explicit(&session->counts_version, memory_order_relaxed);
+    } while (before != after || (before & 1) != 0);
+    memcpy(&counts, words, sizeof counts);
+    return counts;
+}
+
+/* --- the peer's packets ----------------------------------------------------------------------------------- */
+
+static void tell_key(pm_session *session, pm_events *events, pm_event_kind kind, char key, int32_t samples) {
+    tell(session, events,
+         (pm_engine_event){.kind = (uint16_t)kind,
+                           .code = (uint16_t)(unsigned char)key,
+                           .position = session->key_down_at,
+                           .samples = samples});
+}
+
+static void hear_key(pm_session *session, const pm_rtp *packet, pm_events *events) {
+    pm_event report;
+    if (!pm_event_parse(packet->payload, packet->payload_size, &report)) {
+        session->counts.garbage++;
+        return;
+    }
+    char key = pm_key(report.event);
+    int32_t samples = report.duration * (session->codec.rate_hz / PM_RTP_CLOCK_HZ);
+    pm_key_change change = pm_keys_follow(&session->keys, &report, packet->timestamp);
+    if (key == 0 || change == PM_KEY_NOTHING) return;
+    if (change != PM_KEY_RELEASED) {
+        session->key_down_at = position_of(session);
+        tell_key(session, events, PM_DIGIT_PRESSED, key, 0);
+    }
+    if (change != PM_KEY_PRESSED) tell_key(session, events, PM_DIGIT_RELEASED, key, samples);
+}
+
+/* Begin with another stream from the right address: the PBX made it anew. */
+static void restart(pm_session *session, uint32_t ssrc) {
+    if (session->heard) {
+        session->counts.restarts++;
+        pm_jitter_reset(&session->jitter);
+        pm_g722_init(&session->decoder);
+        pm_keys_init(&session->keys);
+    }
+    session->heard = true;
+    session->heard_ssrc = ssrc;
+}
+
+/* In units of the RTP clock since position 0; what came before counts as come then. */
+static int64_t arrival_of(const pm_session *session, int64_t arrived_ns) {
+    if (session->beats == 0) return 0;
+    return pm_max(0, (arrived_ns - session->start_ns) / (1000000000 / PM_RTP_CLOCK_HZ));
+}
+
+static void hear_rtp(pm_session *session, const pm_rtp *packet, int64_t arrival, pm_events *events) {
+    bool expected = packet->payload_type == session->codec.payload_type;
+    if (!session->heard || packet->ssrc != session->heard_ssrc) restart(session, packet->ssrc);
+    pm_jitter_result result = pm_jitter_put(&session->jitter, packet->sequence, packet->timestamp, packet->payload,
+                                            expected ? packet->payload_size : 0, arrival);
+    if (result == PM_JITTER_UNEVEN || result == PM_JITTER_TOO_LONG) session->counts.garbage++;
+    if (expected) return;
+    if (packet->payload_type == session->setup.event_payload_type) {
+        hear_key(session, packet, events);
+    } else {
+        session->counts.unexpected++;
+    }
+}
+
+void pm_session_hear(pm_session *session, const pm_datagram *datagram, pm_events *events) {
+    pm_rtp packet;
+    int64_t arrival = arrival_of(session, datagram->arrived_ns);
+    if (pm_rtp_parse(datagram->octets, datagram->size, &packet) == PM_RTP_OK) {
+        hear_rtp(session, &packet, arrival, events);
+    } else if (!pm_is_rtcp(datagram->octets, datagram->size) ||
+               !pm_rtcp_parse(datagram->octets, datagram->size, &session->rtcp)) {
+        session->counts.garbage++;
+    }
+    int64_t heard_at = arrival * (session->codec.rate_hz / PM_RTP_CLOCK_HZ);
+    if (heard_at > atomic_load_explicit(&session->heard_at, memory_order_relaxed)) {
+        atomic_store_explicit(&session->heard_at, heard_at, memory_order_relaxed);
+    }
+    session->missed = false;
+}
+
+/* --- listening -------------------------------------------------------------------------------------------- */
+
+static void decode(pm_session *session, const uint8_t *payload, int16_t *pcm) {
+    switch (session->setup.codec) {
+        case PM_ULAW: pm_ulaw_decode(payload, pcm, PM_FRAME_TICKS); break;
+        case PM_ALAW: pm_alaw_decode(payload, pcm, PM_FRAME_TICKS); break;
+        case PM_SLIN: pm_l16_decode(payload, pcm, PM_FRAME_TICKS); break;
+        case PM_G722: pm_g722_decode(&session->decoder, payload, pcm, PM_FRAME_TICKS); break;
+    }
+}
+
+/* Switched on detectors begin with this frame. */
+static void turn_switches(pm_session *session, int64_t position) {
+    uint32_t switches = atomic_load_explicit(&session->switches, memory_order_relaxed);
+    uint32_t turned_on = switches & ~session->listening_for;
+    if (turned_on & PM_SWITCH_DTMF) (void)pm_dtmf_init(&session->dtmf, session->codec.rate_hz, position, -45.0);
+    if (turned_on & PM_SWITCH_TONES) (void)pm_tone_init(&session->tone, session->codec.rate_hz, position);
+    if (turned_on & PM_SWITCH_CALLEE) pm_amd_init(&session->amd, &session->vad);
+    session->listening_for = switches;
+}
+
+static void find_speech(pm_session *session, const int16_t *pcm, size_t n, pm_events *events) {
+    pm_vad_edge edges[PM_VAD_EDGES(PM_FRAME_MAX, 16000)];
+    size_t found = pm_vad_feed(&session->vad, pcm, n, edges, sizeof edges / sizeof *edges);
+    for (size_t i = 0; i < found; i++) {
+        tell(session, events,
+             (pm_engine_event){.kind = edges[i].started ? PM_SPEECH_STARTED : PM_SPEECH_STOPPED,
+                               .position = edges[i].position});
+    }
+}
+
+static void find_digits(pm_session *session, const int16_t *pcm, size_t n, pm_events *events) {
+    pm_dtmf_event found[PM_DTMF_EVENTS(PM_FRAME_MAX)];
+    size_t count = pm_dtmf_feed(&session->dtmf, pcm, n, found, sizeof found / sizeof *found);
+    for (size_t i = 0; i < count; i++) {
+        tell(session, events,
+             (pm_engine_event){.kind = found[i].pressed ? PM_DIGIT_PRESSED : PM_DIGIT_RELEASED,
+                               .code = (uint16_t)(unsigned char)found[i].digit,
+                               .value = 1,
+                               .position = found[i].position,
+                               .samples = found[i].pressed ? 0 : found[i].samples,
+                               .level_dbfs = found[i].level_dbfs});
+    }
+}
+
+static void find_tones(pm_session *session, const int16_t *pcm, size_t n, pm_events *events) {
+    pm_tone_event found[PM_TONE_EVENTS(PM_FRAME_MAX)];
+    size_t count = pm_tone_feed(&session->tone, pcm, n, found, sizeof found / sizeof *found);
+    for (size_t i = 0; i < count; i++) {
+        tell(session, events,
+             (pm_engine_event){.kind = PM_TONE_HEARD,
+                               .code = (uint16_t)found[i].kind,
+                               .position = found[i].position,
+                               .samples = (int32_t)pm_min(found[i].samples, INT32_MAX),
+                               .level_dbfs = found[i].level_dbfs,
+                               .frequency_hz = found[i].frequency_hz});
+    }
+}
+
+static void follow_callee(pm_session *session, pm_events *events) {
+    pm_amd_follow(&session->amd, &session->vad);
+    session->counts.callee = pm_amd_features(&session->amd);
+    if (session->counts.callee.in_word == session->callee_in_word) return;
+    session->callee_in_word = session->counts.callee.in_word;
+    tell(session, events,
+         (pm_engine_event){.kind = PM_CALLEE_CHANGED,
+                           .code = session->callee_in_word,
+                           .value = session->counts.callee.words,
+                           .position = pm_vad_position(&session->vad)});
+}
+
+/* Give the frame to the reader, and tell him of whole blocks. */
+static void hand_over(pm_session *session, const int16_t *pcm, size_t n, pm_events *events) {
+    session->block_energy += (double)pm_sum_of_squares(pcm, n);
+    session->block_crossings += (int32_t)pm_zero_crossings(pcm, n, session->last_sample);
+    session->last_sample = pcm[n - 1];
+    if (!pm_rx_write(&session->rx, pcm)) return;
+    int32_t block = session->rx.block;
+    tell(session, events,
+         (pm_engine_event){.kind = PM_BLOCK_READY,
+                           .position = pm_vad_position(&session->vad) - block,
+                           .samples = block,
+                           .level_dbfs = (float)pm_dbfs(session->block_energy / block),
+                           .value = session->block_crossings});
+    session->block_energy = 0.0;
+    session->block_crossings = 0;
+}
+
+static void listen_on(pm_session *session, int16_t *pcm, pm_events *events) {
+    uint8_t payload[2 * PM_FRAME_TICKS];
+    size_t n = (size_t)session->codec.frame_samples;
+    if (pm_jitter_get(&session->jitter, payload)) {
+        decode(session, payload, pcm);
+        pm_plc_good(&session->plc, pcm, n);
+    } else {
+        pm_plc_lost(&session->plc, pcm, n);
+    }
+    /* What is from before the session clock's 0 is for nobody. */
+    if (session->beats <= 1 + PM_LISTENING_DELAY_FRAMES) return;
+    turn_switches(session, pm_vad_position(&session->vad));
+    find_speech(session, pcm, n, events);
+    if (session->listening_for & PM_SWITCH_DTMF) find_digits(session, pcm, n, events);
+    if (session->listening_for & PM_SWITCH_TONES) find_tones(session, pcm, n, events);
+    if (session->listening_for & PM_SWITCH_CALLEE) follow_callee(session, events);
+    hand_over(session, pcm, n, events);
+}
+
+/* --- speaking --------------------------------------------------------------------------------------------- */
+
+static pm_form form_of(pm_codec_name codec) {
+    switch (codec) {
+        case PM_ULAW: return PM_FORM_ULAW;
+        case PM_ALAW: return PM_FORM_ALAW;
+        case PM_SLIN:
+        case PM_G722: break;
+    }
+    return PM_FORM_PCM;
+}
+
+static size_t encode(pm_session *session, const int16_t *pcm, uint8_t *payload) {
+    switch (session->setup.codec) {
+        case PM_ULAW: pm_ulaw_encode(pcm, payload, PM_FRAME_TICKS); break;
+        case PM_ALAW: pm_alaw_encode(pcm, payload, PM_FRAME_TICKS); break;
+        case PM_SLIN: pm_l16_encode(pcm, payload, PM_FRAME_TICKS); break;
+        case PM_G722: pm_g722_encode(&session->encoder, pcm, payload, PM_FRAME_TICKS); break;
+    }
+    return (size_t)(PM_FRAME_TICKS * session->codec.octets_per_tick);
+}
+
+static void decode_piece(const pm_playout_frame *frame, int16_t *pcm) {
+    if (frame->form == PM_FORM_ULAW) {
+        pm_ulaw_decode(frame->payload, pcm, PM_FRAME_TICKS);
+    } else {
+        pm_alaw_decode(frame->payload, pcm, PM_FRAME_TICKS);
+    }
+}
+
+static void send_frame(pm_session *session, const int16_t *pcm, const uint8_t *payload, const pm_beat *beat) {
+    uint8_t own[PM_PACKET_MAX];
+    bool shared = session->setup.own_socket < 0;
+    if (shared && beat->outbox->count == PM_BATCH) {
+        pm_outbox_flush(beat->outbox, beat->socket, beat->refused, beat->context);
+    }
+    uint8_t *packet = shared ? pm_outbox_place(beat->outbox) : own;
+    size_t size = PM_FRAME_TICKS;
+    pm_rtp_write_header(packet, session->codec.payload_type, session->resuming, session->sequence, session->timestamp,
+                        session->setup.ssrc);
+    if (payload != NULL) {
+        memcpy(packet + PM_RTP_HEADER_SIZE, payload, PM_FRAME_TICKS);
+    } else {
+        size = encode(session, pcm, packet + PM_RTP_HEADER_SIZE);
+    }
+    session->sequence++;
+    session->timestamp += PM_FRAME_TICKS;
+    session->resuming = false;
+    session->counts.sent++;
+    if (shared) {
+        pm_outbox_add(beat->outbox, PM_RTP_HEADER_SIZE + size, &session->peer, session->number);
+    } else if (!pm_socket_send(session->setup.own_socket, packet, PM_RTP_HEADER_SIZE + size, &session->peer)) {
+        beat->refused(beat->context, session->number);
+    }
+}
+
+/* Let 20 ms pass without a packet. */
+static void pause_stream(pm_session *session) {
+    session->timestamp += PM_FRAME_TICKS;
+    session->resuming = true;
+}
+
+static void tell_playout(pm_session *session, const pm_playout_frame *frame, int64_t position, pm_events *events) {
+    if (frame->underrun) {
+        session->counts.underruns++;
+        tell(session, events, (pm_engine_event){.kind = PM_UNDERRUN, .position = position + frame->started_at});
+    }
+    if (frame->started_at >= 0) {
+        tell(session, events, (pm_engine_event){.kind = PM_PLAYOUT_STARTED, .position = position + frame->started_at});
+    }
+    for (int32_t i = 0; i < frame->marks; i++) {
+        tell(session, events,
+             (pm_engine_event){.kind = PM_MARK_REACHED,
+                               .value = frame->reached[i].mark,
+                               .position = position + frame->reached[i].offset});
+    }
+}
+
+static void speak(pm_session *session, int16_t *pcm, const pm_beat *beat) {
+    pm_playout_frame frame;
+    pm_playout_take(&session->playout, pcm, &frame);
+    bool as_it_is = frame.payload != NULL && frame.form == form_of(session->setup.codec);
+    if (frame.payload != NULL && (!as_it_is || session->tap != NULL)) decode_piece(&frame, pcm);
+    if (frame.played > 0 || session->setup.idle_frames) {
+        send_frame(session, pcm, as_it_is ? frame.payload : NULL, beat);
+    } else {
+        pause_stream(session);
+    }
+    tell_playout(session, &frame, position_of(session), beat->events);
+}
+
+/* Account for a frame that was never sent. */
+static void fall_silent(pm_session *session, int16_t *pcm) {
+    session->counts.skipped_frames++;
+    pause_stream(session);
+    memset(pcm, 0, (size_t)session->codec.frame_samples * sizeof *pcm);
+}
+
+/* --- one beat --------------------------------------------------------------------------------------------- */
+
+static void record(pm_session *session, const int16_t *heard, const int16_t *said, pm_events *events) {
+    pm_tap_write(session->tap, position_of(session), heard, said);
+    session->counts.tap_dropped = (int64_t)atomic_load_explicit(&session->tap->dropped, memory_order_relaxed);
+    if (++session->tap_frames % PM_TAP_READY_FRAMES == 0) {
+        tell(session, events, (pm_engine_event){.kind = PM_TAP_READY, .position = position_of(session)});
+    }
+}
+
+static void ring_alarm(pm_session *session, pm_events *events) {
+    int64_t alarm = atomic_load_explicit(&session->alarm, memory_order_relaxed);
+    if (alarm == PM_NO_ALARM || position_of(session) < alarm) return;
+    if (atomic_compare_exchange_strong_explicit(&session->alarm, &alarm, PM_NO_ALARM, memory_order_relaxed,
+                                                memory_order_relaxed)) {
+        tell(session, events, (pm_engine_event){.kind = PM_ALARM_REACHED, .position = alarm});
+    }
+}
+
+static void miss_peer(pm_session *session, pm_events *events) {
+    int32_t timeout_ms = session->setup.peer_timeout_ms;
+    int64_t timeout = (int64_t)timeout_ms * session->codec.rate_hz / 1000;
+    if (timeout_ms == 0 || session->missed || pm_session_peer_silent(session) < timeout) return;
+    session->missed = true;
+    tell(session, events,
+         (pm_engine_event){.kind = PM_PEER_SILENT, .position = position_of(session), .value = timeout_ms});
+}
+
+void pm_session_beat(pm_session *session, const pm_beat *beat) {
+    _Alignas(8) int16_t heard[PM_FRAME_MAX];
+    int16_t said[PM_FRAME_MAX];
+    session->beats++;
+    atomic_store_explicit(&session->position, position_of(session), memory_order_release);
+    session->counts.late_beats += beat->behind_ns > PM_LATE_NS;
+    listen_on(session, heard, beat->events);
+    if (beat->sending) {
+        speak(session, said, beat);
+    } else {
+        fall_silent(session, said);
+    }
+    if (session->tap != NULL) record(session, heard, said, beat->events);
+    ring_alarm(session, beat->events);
+    miss_peer(session, beat->events);
+    publish_counts(session);
+}
+
+void pm_session_end_tap(pm_session *session, pm_events *events) {
+    if (session->tap == NULL) return;
+    pm_tap_end(session->tap);
+    session->tap = NULL;
+    tell(session, events, (pm_engine_event){.kind = PM_TAP_ENDED, .position = position_of(session)});
+}

@@ -1,0 +1,111 @@
+"""Builds the C tests: each `test_*.c` here is a program of its own, linked with the media core's kernels.
+
+Run by `test_programs.py` as they are, by `python -m tests.native` (make sanitize) under sanitizers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+KERNELS = ROOT / "media_core" / "native"
+SUPPRESSIONS = HERE / "thread_sanitizer.suppressions"
+FLAGS = ("-std=gnu11", "-ffp-contract=off", "-g", "-pthread", "-Wall", "-Wextra", "-Werror", f"-I{KERNELS}")
+LIBRARIES = ("-lm", "-pthread")
+IN_VIRTUAL_TIME = frozenset({"test_engine"})
+"""Programs on a network of their own (fake_datagrams.c) instead of the system's."""
+LONGEST_RUN_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to compile and run the programs."""
+
+    name: str
+    flags: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Where what is built lies."""
+        return ROOT / "build" / "native" / self.name
+
+
+PLAIN = Variant("plain", ("-O1",))
+# PM_NO_CLONES: functions are chosen by processor before a sanitizer is ready. What the compiler says of fences under
+# -fsanitize=thread does not matter here: everything that they order is atomic.
+ADDRESS = Variant(
+    "address",
+    ("-O1", "-DPM_NO_CLONES", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
+    (
+        ("ASAN_OPTIONS", "detect_stack_use_after_return=1"),
+        ("UBSAN_OPTIONS", "print_stacktrace=1"),
+    ),
+)
+THREAD = Variant(
+    "thread",
+    ("-O1", "-DPM_NO_CLONES", "-fsanitize=thread", "-Wno-tsan"),
+    (("TSAN_OPTIONS", f"halt_on_error=1:suppressions={SUPPRESSIONS}"),),
+)
+VARIANTS = {variant.name: variant for variant in (PLAIN, ADDRESS, THREAD)}
+
+
+def compiler() -> list[str]:
+    """Return the command that compiles C."""
+    return shlex.split(os.environ.get("CC", "")) or [shutil.which("cc") or shutil.which("gcc") or "cc"]
+
+
+def names() -> list[str]:
+    """Return the programs' names."""
+    return sorted(path.stem for path in HERE.glob("test_*.c"))
+
+
+def build(name: str, variant: Variant) -> Path:
+    """Compile and link one program, as far as that has not been done; return it. Raises CalledProcessError."""
+    fake = name in IN_VIRTUAL_TIME
+    network = HERE / "fake_datagrams.c" if fake else KERNELS / "datagrams.c"
+    kernels = [path for path in sorted(KERNELS.glob("*.c")) if path.name != "datagrams.c"]
+    variant.folder.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(os.cpu_count()) as workers:
+        objects = list(workers.map(lambda path: _compiled(path, variant), [HERE / f"{name}.c", network, *kernels]))
+    program = variant.folder / name
+    subprocess.run([*compiler(), *variant.flags, *map(str, objects), *LIBRARIES, "-o", str(program)], check=True)
+    return program
+
+
+def run(name: str, variant: Variant, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Build and run one program; its output is whole when it fails, too."""
+    program = build(name, variant)
+    # Sanitizers keep large parts of the address space for themselves, which a randomised layout may occupy.
+    layout = [] if variant is PLAIN or not shutil.which("setarch") else ["setarch", "-R"]
+    return subprocess.run(
+        [*layout, str(program), *arguments],
+        env={**os.environ, **dict(variant.environment)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=LONGEST_RUN_S,
+    )
+
+
+def _compiled(source: Path, variant: Variant) -> Path:
+    """Return the object file of a source; its name says what it was made from, so that it is made once."""
+    command = [*compiler(), *FLAGS, f"-I{HERE}", *variant.flags]
+    made_from = hashlib.sha256(repr(command).encode())
+    for path in (source, *sorted(KERNELS.glob("*.h")), *sorted(HERE.glob("*.h"))):
+        made_from.update(path.read_bytes())
+    made = variant.folder / f"{source.stem}-{made_from.hexdigest()[:16]}.o"
+    if not made.exists():
+        partial = made.with_suffix(f".{os.getpid()}.partial")
+        subprocess.run([*command, "-c", str(source), "-o", str(partial)], check=True)
+        partial.rename(made)
+    return made
