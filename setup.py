@@ -18,7 +18,8 @@ CHECKED += ["-fsanitize-undefined-trap-on-error"]
 EXTENSIONS = [
     Extension(
         source.removesuffix(".pyx").replace(os.sep, "."),
-        [source],
+        # The other modules say themselves which kernels they use; the engine uses nearly all of them.
+        [source, *(sorted(glob("media_core/native/*.c")) if source == "media_core/engine.pyx" else [])],
         include_dirs=["media_core"],
         depends=glob("media_core/native/*.[ch]"),
         extra_compile_args=CHECKED if DEBUG else FAST,

@@ -1,8 +1,11 @@
 """Audio at the speed of C: codecs, resampling, RTP, jitter, concealment, detection of voice, keys, tones and beeps.
 
-PCM is int16 little-endian mono `bytes` everywhere. Imports nothing of the other packages. `media_core.batch`, which
-works on numpy arrays, is not imported here: numpy costs start-up time, and threads that a process which forks must not
-have.
+`media_core.engine` puts them together for thousands of calls on a thread of its own; the others work on one stream
+each.
+
+PCM is int16 little-endian mono `bytes` everywhere. Imports nothing of the other packages. `media_core.engine` and
+`media_core.batch`, which work with numpy arrays, are not imported here: numpy costs start-up time, and threads that a
+process which forks must not have.
 """
 
 from media_core.beep import BeepDetector, HeardTone
