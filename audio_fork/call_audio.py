@@ -1,6 +1,7 @@
-"""What the conversation's CallAudio port asks for, as far as it is the same for every transport.
+"""What the conversation's CallAudio port asks for, as far as it is the same for every connection.
 
-`RtpAudio`, `AudioSocketAudio` and `WebSocketAudio` add how the caller's audio comes and how the agent's goes.
+`AudioSocketAudio` and `WebSocketAudio` add how the caller's audio comes and how the agent's goes. `RtpAudio` leaves all
+of this to the media engine.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from audio_fork.caller_stream import CallerStream
+from audio_fork.caller_stream import FrameReceiver
 from audio_fork.caller_voice import CallerVoice
 from audio_fork.clock import LATE_S, PlayoutClock
 from audio_fork.codecs import Codec
@@ -31,7 +32,7 @@ class CallAudioBase(ABC):
     Nothing is received or sent before `_begin()`. All methods belong to the event loop's thread.
     """
 
-    def __init__(self, codec: Codec, receiver: CallerStream, clock: PlayoutClock) -> None:
+    def __init__(self, codec: Codec, receiver: FrameReceiver, clock: PlayoutClock) -> None:
         """Wait for the peer."""
         self._codec = codec
         self._clock = clock

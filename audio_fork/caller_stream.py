@@ -1,6 +1,6 @@
-"""What the peer sends becomes frames of the caller's voice, one for each beat, with gaps filled.
+"""What comes over a connection becomes frames of the caller's voice, one for each beat, with gaps filled.
 
-`RtpReceiver` (RTP) and `FrameReceiver` (connections) put into it what has come; pure, no I/O.
+AudioSocket and WebSocket put into it what has come; pure, no I/O. RTP has the media engine for this.
 """
 
 from __future__ import annotations
@@ -14,15 +14,19 @@ GAP_MS = 100
 """Audio over a connection that comes later than this behind the piece before it follows a pause of the sender's."""
 
 
-class CallerStream:
-    """The peer's stream: put in order, decoded, gaps filled."""
+class FrameReceiver:
+    """Audio over a connection: complete and in order, but without numbers and times of its own."""
 
     def __init__(self, codec: Codec) -> None:
         """Wait for the first piece."""
         self._codec = codec
         self._decode = codec.new_decoder()
         self._concealer = Concealer(codec.rate_hz)
-        self._jitter = JitterBuffer(codec.clock_hz, codec.frame_ticks, codec.octets_per_tick)
+        self._jitter = JitterBuffer(codec.rate_hz, codec.frame_samples, codec.octets_per_sample)
+        self._sequence = 0
+        self._next_timestamp = 0
+        self._due: int | None = None
+        """Position at which the next piece is due."""
         self.garbage = 0
         """Pieces that cannot be what they claim to be."""
         self.unexpected = 0
@@ -60,30 +64,6 @@ class CallerStream:
             return self._concealer.lost(self._codec.frame_samples)
         return self._concealer.good(self._decode(payload))
 
-    def _put(self, sequence: int, ticks: int, payload: bytes, arrival: int) -> None:
-        """Put one piece in its place.
-
-        arrival: position on the session clock. Raises FrameSizeError for no whole samples, and for more than a second.
-        """
-        self._jitter.put(sequence, ticks, payload, arrival // self._codec.samples_per_tick)
-
-    def _start_anew(self) -> None:
-        """Forget the stream: what comes next is another one."""
-        self._jitter.reset()
-        self._decode = self._codec.new_decoder()
-
-
-class FrameReceiver(CallerStream):
-    """Audio over a connection: complete and in order, but without numbers and times of its own."""
-
-    def __init__(self, codec: Codec) -> None:
-        """Wait for the first piece."""
-        super().__init__(codec)
-        self._sequence = 0
-        self._next_ticks = 0
-        self._due: int | None = None
-        """Position at which the next piece is due."""
-
     def take(self, payload: bytes, arrival: int) -> None:
         """Take the next piece, of any length up to a second.
 
@@ -91,13 +71,13 @@ class FrameReceiver(CallerStream):
         """
         late = 0 if self._due is None else arrival - self._due
         if late > GAP_MS * self._codec.rate_hz // 1000:
-            self._next_ticks += late // self._codec.samples_per_tick
+            self._next_timestamp += late
         try:
-            self._put(self._sequence, self._next_ticks, payload, arrival)
+            self._jitter.put(self._sequence, self._next_timestamp, payload, arrival)
         except FrameSizeError:
             self.garbage += 1
             return
-        ticks = len(payload) // self._codec.octets_per_tick
+        samples = len(payload) // self._codec.octets_per_sample
         self._sequence += 1
-        self._next_ticks += ticks
-        self._due = arrival + ticks * self._codec.samples_per_tick
+        self._next_timestamp += samples
+        self._due = arrival + samples

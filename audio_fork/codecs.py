@@ -6,34 +6,29 @@ back to the caller (no receive map for payload types above 34). Over AudioSocket
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from audio_fork.errors import UnknownCodec
 from media_core.g711 import alaw_decode, alaw_encode, ulaw_decode, ulaw_encode
-from media_core.g722 import G722Decoder, G722Encoder
 
-RTP_CLOCK_HZ = 8000
-"""RTP clock of every codec here; G.722's too, although it carries 16 kHz (RFC 3551 §4.5.2)."""
-FRAME_TICKS = 160
-"""20 ms in units of the RTP clock."""
+RTP_RATES_HZ = {"ulaw": 8000, "alaw": 8000, "slin": 8000, "g722": 16000}
+"""Rate of the PCM of each codec that travels over RTP; the media engine translates them."""
 
 Transcode = Callable[[bytes], bytes]
+Offered = TypeVar("Offered")
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How PCM becomes payload and back."""
+    """How PCM becomes payload and back, on connections that we translate for."""
 
     name: str
     rate_hz: int
     """Rate of the PCM."""
-    clock_hz: int
-    """Ticks a second: of RTP where the codec travels over it, else samples."""
-    octets_per_tick: int
-    """Payload octets per tick."""
+    octets_per_sample: int
+    """Payload octets per sample."""
     new_encoder: Callable[[], Transcode]
     """Makes the encoder of one stream: int16 little-endian mono PCM to payload."""
     new_decoder: Callable[[], Transcode]
@@ -45,34 +40,14 @@ class Codec:
         return self.rate_hz // 50
 
     @property
-    def frame_ticks(self) -> int:
-        """Ticks in 20 ms."""
-        return self.clock_hz // 50
-
-    @property
     def frame_octets(self) -> int:
         """Payload octets in 20 ms."""
-        return self.frame_ticks * self.octets_per_tick
-
-    @property
-    def samples_per_tick(self) -> int:
-        """PCM samples per tick."""
-        return self.rate_hz // self.clock_hz
+        return self.frame_samples * self.octets_per_sample
 
 
-@dataclass(frozen=True, slots=True)
-class RtpCodec(Codec):
-    """A codec with its place in RTP."""
-
-    payload_type: int
-
-
-AnyCodec = TypeVar("AnyCodec", bound=Codec)
-
-
-def codec_named(name: str) -> RtpCodec:
-    """Return the codec of this name for RTP. Raises UnknownCodec."""
-    return _chosen(name, _OVER_RTP, "RTP")
+def rtp_rate_hz(name: str) -> int:
+    """Return the rate of the PCM of a codec over RTP. Raises UnknownCodec."""
+    return _chosen(name, RTP_RATES_HZ, "RTP")
 
 
 def audiosocket_codec(name: str) -> Codec:
@@ -85,7 +60,7 @@ def websocket_codec(name: str) -> Codec:
     return _chosen(name, _OVER_WEBSOCKET, "WebSocket")
 
 
-def _chosen(name: str, offered: Mapping[str, AnyCodec], transport: str) -> AnyCodec:
+def _chosen(name: str, offered: Mapping[str, Offered], transport: str) -> Offered:
     try:
         return offered[name]
     except KeyError:
@@ -94,32 +69,18 @@ def _chosen(name: str, offered: Mapping[str, AnyCodec], transport: str) -> AnyCo
         ) from None
 
 
-def _swap_octets(pcm: bytes) -> bytes:
-    """Turn little-endian samples into network order, and back."""
-    samples = array("h", pcm)
-    samples.byteswap()
-    return samples.tobytes()
-
-
 def _as_it_is(pcm: bytes) -> bytes:
     return pcm
 
 
-def _by_name(codecs: Iterable[AnyCodec]) -> dict[str, AnyCodec]:
-    return {codec.name: codec for codec in codecs}
-
-
 def _linear(name: str, rate_hz: int) -> Codec:
     """Return linear PCM as it travels over connections: little-endian."""
-    return Codec(name, rate_hz, rate_hz, 2, lambda: _as_it_is, lambda: _as_it_is)
+    return Codec(name, rate_hz, 2, lambda: _as_it_is, lambda: _as_it_is)
 
 
-_ULAW = RtpCodec("ulaw", 8000, RTP_CLOCK_HZ, 1, lambda: ulaw_encode, lambda: ulaw_decode, 0)
-_ALAW = RtpCodec("alaw", 8000, RTP_CLOCK_HZ, 1, lambda: alaw_encode, lambda: alaw_decode, 8)
-_G722 = RtpCodec("g722", 16000, RTP_CLOCK_HZ, 1, lambda: G722Encoder().encode, lambda: G722Decoder().decode, 9)
-_RTP_SLIN = RtpCodec("slin", 8000, RTP_CLOCK_HZ, 2, lambda: _swap_octets, lambda: _swap_octets, 10)
+_ULAW = Codec("ulaw", 8000, 1, lambda: ulaw_encode, lambda: ulaw_decode)
+_ALAW = Codec("alaw", 8000, 1, lambda: alaw_encode, lambda: alaw_decode)
 _SLIN, _SLIN16 = _linear("slin", 8000), _linear("slin16", 16000)
 
-_OVER_RTP = _by_name((_ULAW, _ALAW, _G722, _RTP_SLIN))
-_OVER_AUDIOSOCKET = _by_name((_SLIN, _SLIN16))
-_OVER_WEBSOCKET: dict[str, Codec] = {"slin": _SLIN, "slin16": _SLIN16, "ulaw": _ULAW, "alaw": _ALAW}
+_OVER_AUDIOSOCKET = {"slin": _SLIN, "slin16": _SLIN16}
+_OVER_WEBSOCKET = {"slin": _SLIN, "slin16": _SLIN16, "ulaw": _ULAW, "alaw": _ALAW}

@@ -6,6 +6,7 @@ MediaError (media_core)
     ├── BadAudio         our own misuse: PCM that is not whole samples, or more than the playout queue holds
     ├── NotConnectable   our own misuse: connected twice, or after the connection was closed
     ├── NoFreePort       ours: no port could be bound (retryable: calls end and free theirs)
+    ├── TooManyCalls     ours: the media engine has no place left (retryable: calls end and leave theirs)
     ├── NoPeer           the other side: the PBX did not connect, or could not be connected with (retryable)
     └── BadPeer          the other side: what connected, or was connected with, does not speak the protocol
 """
@@ -43,6 +44,13 @@ class NoFreePort(AudioForkError):
     """Every port that may be used is taken or forbidden."""
 
     code = "audio_no_free_port"
+    retryable = True
+
+
+class TooManyCalls(AudioForkError):
+    """Every place on the media engine is taken."""
+
+    code = "audio_too_many_calls"
     retryable = True
 
 

@@ -1,7 +1,7 @@
 """Recording of a call as a stereo WAV file: the caller on the left, the agent on the right.
 
-`CallAudioBase.record_to()` feeds it from the media beat; the disk is only touched by a few threads of its own, so that
-a disk that gets stuck holds up nothing but recordings.
+An audio connection's `record_to()` feeds it as the media go on; the disk is only touched by a few threads of its own,
+so that a disk that gets stuck holds up nothing but recordings.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ cdef dict CODECS = {"ulaw": PM_ULAW, "alaw": PM_ALAW, "slin": PM_SLIN, "g722": P
 cdef dict FORMS = {"ulaw": PM_FORM_ULAW, "alaw": PM_FORM_ALAW}
 cdef enum:
     TAP_FRAMES = 100            # 2 s of a recording may wait
-    EVENTS_PER_SESSION = 16
+    EVENTS_PER_SESSION = 48     # 2 s of blocks, so that no mark is lost while the event loop stands still
     MAX_PIECE_OCTETS = 1 << 30
 
 cdef int engines = 0

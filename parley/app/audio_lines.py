@@ -7,14 +7,15 @@ This is where the port's AudioTargets and AudioPeers meet audio_fork.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from typing import Protocol
 
+from audio_fork.audio_connection import AudioConnection
 from audio_fork.audiosocket_audio import AudioSocketAudio
 from audio_fork.audiosocket_server import AudioSocketServer
-from audio_fork.call_audio import CallAudioBase
-from audio_fork.rtp_audio import RtpAudio
+from audio_fork.rtp_audio import RtpAudio, RtpSettings
+from audio_fork.rtp_engine import RtpEngine
 from audio_fork.websocket_audio import WebSocketAudio
 from parley.app.settings import MediaSettings
 from parley.call_control import (
@@ -30,12 +31,15 @@ from parley.call_control import (
     WebSocketTarget,
 )
 
+PROBED_CALLS = 16
+"""Enough for the doctor and for tests."""
+
 
 class AudioLine(Protocol):
     """Our end of one call's audio. Whoever opened it closes `audio`."""
 
     @property
-    def audio(self) -> CallAudioBase:
+    def audio(self) -> AudioConnection:
         """For the conversation; nothing comes or goes before `connect()`."""
         ...
 
@@ -59,15 +63,21 @@ class AudioLines(Protocol):
 
 @asynccontextmanager
 async def audio_lines(
-    media: MediaSettings, tls: ssl.SSLContext | None, on_refused: Callable[[str], None] | None = None
+    media: MediaSettings,
+    tls: ssl.SSLContext | None,
+    on_refused: Callable[[str], None] | None = None,
+    *,
+    calls: int = PROBED_CALLS,
 ) -> AsyncIterator[AudioLines]:
     """Be ready to open lines of the transport that the settings choose.
 
     tls: for WebSockets to an Asterisk behind `https`. on_refused: told why a connection to the AudioSocket port was
-    refused. Raises NoFreePort when that port cannot be opened.
+    refused. calls: at once, over RTP. Raises NoFreePort when a port cannot be opened, EngineStartError of media_core
+    when the system refuses what a media engine needs.
     """
     if media.transport == "rtp":
-        yield RtpLines(media)
+        with ExitStack() as stack:
+            yield RtpLines(media, _running_engines(media, calls, stack))
     elif media.transport == "websocket":
         yield WebSocketLines(media, tls)
     else:
@@ -79,22 +89,39 @@ async def audio_lines(
             await server.aclose()
 
 
-class RtpLines:
-    """A UDP port for each call."""
+def _running_engines(media: MediaSettings, calls: int, stack: ExitStack) -> list[RtpEngine]:
+    """Start the media engines; the stack closes them. Each could take all calls, so that none is refused."""
+    engines = []
+    for number in range(media.engines):
+        engine = RtpEngine.open(
+            media.host,
+            media.ports,
+            capacity=calls,
+            core=media.cores[number % len(media.cores)] if media.cores else None,
+            threaded=media.thread,
+        )
+        stack.callback(engine.close)
+        engines.append(engine)
+    return engines
 
-    def __init__(self, media: MediaSettings) -> None:
+
+class RtpLines:
+    """A place on a media engine for each call; the calls of an engine share its port."""
+
+    def __init__(self, media: MediaSettings, engines: Sequence[RtpEngine]) -> None:
         self._media = media
+        self._settings = RtpSettings(own_port=media.port_per_call)
+        self.engines = engines
 
     def open(self, wideband: bool) -> RtpLine:
-        """Bind a port of the configured range."""
-        media = self._media
-        codec = media.codec_for(wideband)
-        audio = RtpAudio.open(codec.value, media.host, range(media.first_port, media.last_port + 1))
-        return RtpLine(audio, codec)
+        """Take a place on the engine with the fewest calls."""
+        codec = self._media.codec_for(wideband)
+        engine = min(self.engines, key=lambda engine: engine.calls)
+        return RtpLine(RtpAudio(engine, codec.value, self._settings), codec)
 
 
 class RtpLine:
-    """RTP on a port of its own."""
+    """RTP through a media engine."""
 
     def __init__(self, audio: RtpAudio, codec: AudioCodec) -> None:
         self.audio = audio

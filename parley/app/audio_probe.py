@@ -14,7 +14,7 @@ from ari_app.errors import AriRefused
 from ari_app.external_media import connection_of, peer_of, refusal_of
 from ari_app.legs import NATIVE_FORMATS
 from ari_app.rest import AriRest
-from audio_fork.call_audio import CallAudioBase
+from audio_fork.audio_connection import AudioConnection
 from media_core.tones import ToneDetector, tone
 from parley.app.audio_lines import AudioLine, AudioLines
 from parley.call_control import CallControlError, HangupCause
@@ -31,7 +31,7 @@ class ProbedLeg:
     """One of the two legs while they stand."""
 
     channel_id: str
-    audio: CallAudioBase
+    audio: AudioConnection
     codec: str
 
 
@@ -117,7 +117,7 @@ async def _evaluate(rest: AriRest, channel_id: str, function: str) -> str:
         return ""
 
 
-async def _heard_ms(audio: CallAudioBase, frequency: float) -> int:
+async def _heard_ms(audio: AudioConnection, frequency: float) -> int:
     detector = ToneDetector(audio.rate_hz, [frequency])
     blocks = 0
     with suppress(TimeoutError):

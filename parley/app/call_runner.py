@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from audio_fork.call_audio import CallAudioBase
+from audio_fork.audio_connection import AudioConnection
 from audio_fork.errors import AudioForkError
 from audio_fork.recording import StereoRecorder
 from parley.app.audio_lines import AudioLine, AudioLines
@@ -232,7 +232,7 @@ class CallRunner:
             recording="\n".join(map(str, self._recordings)),
         )
 
-    async def _watch(self, audio: CallAudioBase) -> None:
+    async def _watch(self, audio: AudioConnection) -> None:
         """End the audio when the caller does not hear it any more: the dialplan takes the call."""
         await until_unheard(audio, self._services.control, self._leg.id, is_held=lambda: self._held)
         audio.fail("the PBX passes none of our audio on to the caller")

@@ -49,12 +49,14 @@ def main() -> None:
 def user_errors() -> tuple[type[Exception], ...]:
     """Return the errors that the user can do something about; asked for when there is one."""
     from audio_fork.errors import AudioForkError
+    from media_core.errors import EngineStartError
     from parley.app.init_asterisk import InitError
     from parley.call_control import CallControlError
     from parley.conversation.errors import FlowError
     from parley.store import StoreError
 
-    return SettingsError, InitError, FlowError, StoreError, CallControlError, AudioForkError, OSError
+    ours = SettingsError, InitError, FlowError, StoreError, CallControlError, AudioForkError, EngineStartError
+    return *ours, OSError
 
 
 @app.callback(invoke_without_command=True)

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from ari_app import moves, taken_legs
 from ari_app.rest import AriRest
 from audio_fork.errors import AudioForkError
+from media_core.errors import EngineStartError
 from parley.app.audio_lines import audio_lines
 from parley.app.audio_probe import probe_audio
 from parley.app.doctor_ami import check_ami
@@ -230,7 +231,7 @@ async def _check_audio_and_dialplan(
     try:
         async with audio_lines(media, tls) as lines:
             trip = await probe_audio(rest, PROBE_APPLICATION, lines, functions)
-    except (CallControlError, AudioForkError) as err:
+    except (CallControlError, AudioForkError, EngineStartError) as err:
         yield problem("audio", str(err), "media legs must work before any call can")
         return
     except TimeoutError:

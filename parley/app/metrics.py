@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
@@ -12,6 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from ari_app import EventCounts
+from audio_fork.rtp_engine import RtpEngine
 from audio_fork.stats import AudioStats
 from parley import __version__
 from parley.conversation.record import CallEnd, CallStart, EndReason, Turn
@@ -32,6 +33,12 @@ REFUSED_REQUESTS = ("stranger", "too_long", "no_channel")
 """Why the dialplan's door does not answer (`dialplan_door`)."""
 REFUSALS = ("overload", "starting", "draining", "arguments", "audio", "ami", "channel", "stopping", *REFUSED_REQUESTS)
 """Why calls are not taken up; from `ami` on by AudioSocket() only."""
+ENGINE_COUNTS = (
+    *("sessions", "ticks", "late_ticks", "received", "strangers"),
+    *("dropped_by_kernel", "unsent", "dropped_events", "cpu_s"),
+)
+"""Of EngineStats."""
+TICK_SHARES = (0.5, 0.99, 0.999)
 
 
 class Metrics:
@@ -104,6 +111,18 @@ class Metrics:
         self._media = Counter(
             "parley_media_events", "Counts of ended audio connections.", ["kind"], registry=self.registry
         )
+        self._engines: Sequence[RtpEngine] = ()
+        self._engine_counts = Gauge(
+            "parley_media_engine", "Counts of the RTP media engines since the start.", ["kind"], registry=self.registry
+        )
+        self._engine_lateness = Gauge(
+            "parley_media_engine_lateness_seconds",
+            "How late this share of the media engines' ticks began at most; of the latest engine.",
+            ["share"],
+            registry=self.registry,
+        )
+        for kind in ENGINE_COUNTS:
+            self._engine_counts.labels(kind)
         self._strangers = Counter(
             "parley_audiosocket_refused",
             "Connections to the AudioSocket port refused, by why.",
@@ -186,6 +205,11 @@ class Metrics:
         for kind, count in asdict(stats).items():
             self._media.labels(kind).inc(count)
 
+    def watch_engines(self, engines: Sequence[RtpEngine]) -> None:
+        """Ask these media engines for their counts whenever somebody asks for metrics; none: no longer."""
+        self._ask_engines()
+        self._engines = engines
+
     def audiosocket_refused(self, why: str) -> None:
         """Count a connection to the AudioSocket port that was refused; why: a stable word such as `unknown_id`."""
         self._strangers.labels(why).inc()
@@ -216,8 +240,18 @@ class Metrics:
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Return all metrics and their content type: OpenMetrics if `accept` asks for it, else Prometheus text."""
+        self._ask_engines()
         encode, content_type = choose_encoder(accept)
         return encode(self.registry), content_type
+
+    def _ask_engines(self) -> None:
+        if not self._engines:
+            return
+        stats = [engine.stats() for engine in self._engines]
+        for kind in ENGINE_COUNTS:
+            self._engine_counts.labels(kind).set(sum(getattr(one, kind) for one in stats))
+        for share in TICK_SHARES:
+            self._engine_lateness.labels(share).set(max(engine.lateness_s(share) for engine in self._engines))
 
 
 class _Dropped(Collector):

@@ -16,7 +16,7 @@ from ari_app.ami import AmiClient
 from ari_app.audiosocket_calls import AudioSocketCallControl
 from ari_app.call_control import AriCallControl
 from audio_fork.audiosocket_server import AudioSocketServer
-from parley.app.audio_lines import AudioLines, AudioSocketLines, audio_lines
+from parley.app.audio_lines import AudioLines, AudioSocketLines, RtpLines, audio_lines
 from parley.app.call_controls import CallControls
 from parley.app.call_runner import Services
 from parley.app.clock import SystemClock
@@ -54,7 +54,8 @@ RESUME_WITHOUT_WORKER_S = 3.0
 async def serve(settings: Settings) -> None:
     """Serve calls until told to stop; then drain.
 
-    Raises SettingsError, FlowError, StoreError, AudioForkError, or CallControlError when it cannot start.
+    Raises SettingsError, FlowError, StoreError, AudioForkError, EngineStartError, or CallControlError when it cannot
+    start.
     """
     signals = StopSignals()
     notifier = Notifier()
@@ -98,7 +99,12 @@ class Node:
         self._log = SqlCallLog(self._database)
         interrupted = await self._log.interrupted(self._name)
         ami = _ami(asterisk.ami, stack, self._metrics)
-        lines = await stack.enter_async_context(audio_lines(settings.media, tls, self._metrics.audiosocket_refused))
+        lines = await stack.enter_async_context(
+            audio_lines(settings.media, tls, self._metrics.audiosocket_refused, calls=settings.limits.max_calls)
+        )
+        if isinstance(lines, RtpLines):
+            self._metrics.watch_engines(lines.engines)
+            stack.callback(self._metrics.watch_engines, ())
         self._ari = AriCallControl(
             *(asterisk.url, asterisk.username, password, asterisk.application),
             ami=ami,

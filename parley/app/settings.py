@@ -161,8 +161,16 @@ class MediaSettings(Section):
     host: str = "127.0.0.1"
     """Our address as the PBX reaches it; also the one we bind (RTP, AudioSocket)."""
     first_port: Port = 21000
-    """Of RTP."""
+    """Of RTP: each media engine takes one of the range, and each call where port_per_call is set."""
     last_port: Port = 21998
+    port_per_call: bool = False
+    """Give each call a UDP port of its own, where the PBX's legs cannot be told apart by their addresses."""
+    engines: int = Field(default=1, ge=1, le=64)
+    """Threads that carry RTP; one is enough for some 2,000 calls."""
+    cores: tuple[int, ...] = ()
+    """Processors for the media engines, in turn; empty: the system chooses."""
+    thread: bool = True
+    """Carry RTP on threads. Without, the event loop does it: slower, and late whenever the loop is busy."""
     audiosocket_port: Port = 9092
     """TCP."""
     audiosocket_standby_port: PortOrNone = 0
@@ -175,6 +183,11 @@ class MediaSettings(Section):
         if self.transport == "rtp":
             return AudioCodec.ULAW
         return AudioCodec.SLIN16 if wideband else AudioCodec.SLIN
+
+    @property
+    def ports(self) -> range:
+        """Those that RTP may use."""
+        return range(self.first_port, self.last_port + 1)
 
     @property
     def rates_hz(self) -> tuple[int, ...]:
@@ -297,12 +310,13 @@ class Settings(BaseSettings):
         return folder
 
     @model_validator(mode="after")
-    def _has_a_port_per_call(self) -> Self:
-        ports = self.media.last_port - self.media.first_port + 1
-        if self.media.transport == "rtp" and ports < self.limits.max_calls:
+    def _has_ports_enough(self) -> Self:
+        media = self.media
+        needed = media.engines + (self.limits.max_calls if media.port_per_call else 0)
+        if media.transport == "rtp" and len(media.ports) < needed:
             raise ValueError(
-                f"limits.max_calls = {self.limits.max_calls} calls need as many ports, [media] has {ports}: "
-                "widen first_port to last_port, or lower max_calls"
+                f"[media] has {len(media.ports)} ports, {needed} are needed (one per engine, and one per call where "
+                "port_per_call is set): widen first_port to last_port"
             )
         return self
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ari_app import AriCallControl
 from ari_app.backoff import Backoff
-from parley.app.audio_lines import RtpLines
+from parley.app.audio_lines import audio_lines
 from parley.app.call_runner import Services
 from parley.app.clock import SystemClock
 from parley.app.metrics import Metrics
@@ -95,30 +95,33 @@ async def switchboard_on(
     """Start the adapter and run a switchboard on it, with one agent `reception` whose call script is `flow`."""
     (folder / "flow.yaml").write_text(flow, encoding="utf-8")
     (folder / "parley.toml").write_text(
-        '[agents.reception]\nflow = "flow.yaml"\nfallback_queue = "support"\n', encoding="utf-8"
+        # Many nodes run at once in one process: not a thread for each.
+        '[media]\nthread = false\n[agents.reception]\nflow = "flow.yaml"\nfallback_queue = "support"\n',
+        encoding="utf-8",
     )
     settings = load_settings(folder / "parley.toml")
     synthesizer = FakeSynthesizer(ms_per_word=20)
-    switchboard = Switchboard(
-        Services(
-            settings=settings,
-            control=control,
-            lines=RtpLines(settings.media),
-            recognizer=FakeRecognizer(),
-            synthesizer=synthesizer,
-            flows={"reception": load_flow(folder / "flow.yaml")},
-            log=log,
-            metrics=Metrics(),
-            clock=SystemClock(),
-            whispers=Whispers(settings.whispers_dir, synthesizer),
+    async with audio_lines(settings.media, None, calls=settings.limits.max_calls) as lines:
+        switchboard = Switchboard(
+            Services(
+                settings=settings,
+                control=control,
+                lines=lines,
+                recognizer=FakeRecognizer(),
+                synthesizer=synthesizer,
+                flows={"reception": load_flow(folder / "flow.yaml")},
+                log=log,
+                metrics=Metrics(),
+                clock=SystemClock(),
+                whispers=Whispers(settings.whispers_dir, synthesizer),
+            )
         )
-    )
-    switchboard.open()
-    await control.start()
-    serving = asyncio.create_task(switchboard.run())
-    try:
-        yield switchboard
-    finally:
-        await control.aclose()
-        serving.cancel()
-        await asyncio.wait([serving])
+        switchboard.open()
+        await control.start()
+        serving = asyncio.create_task(switchboard.run())
+        try:
+            yield switchboard
+        finally:
+            await control.aclose()
+            serving.cancel()
+            await asyncio.wait([serving])

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from parley.app.audio_lines import RtpLines
+from parley.app.audio_lines import AudioLines, audio_lines
 from parley.app.call_runner import Services
 from parley.app.clock import SystemClock
 from parley.app.dialplan_arrivals import DialplanArrivals
@@ -33,6 +33,7 @@ class FakeNode:
     """What a test may look at."""
 
     control: FakeCallControl
+    lines: AudioLines
     switchboard: Switchboard
     log: FakeCallLog
     synthesizer: FakeSynthesizer
@@ -81,33 +82,33 @@ async def running_node(
         extra_settings + '\n[agents.reception]\nflow = "flow.yaml"\nfallback_queue = "support"\n', encoding="utf-8"
     )
     settings = load_settings(folder / "parley.toml")
-    synthesizer, metrics = FakeSynthesizer(ms_per_word=20), Metrics()
+    synthesizer = FakeSynthesizer(ms_per_word=20)
     flows = {"reception": load_flow(folder / "flow.yaml")}
     resumed = prepare(await claim_calls(control, interrupted), settings, flows)
     arrivals = None if arrivals_at is None else arrivals_at(control)
-    switchboard = Switchboard(
-        Services(
+    async with audio_lines(settings.media, None, calls=settings.limits.max_calls) as lines:
+        services = Services(
             settings=settings,
             control=control,
-            lines=RtpLines(settings.media),
+            lines=lines,
             recognizer=FakeRecognizer(),
             synthesizer=synthesizer,
             flows=flows,
             log=log,
-            metrics=metrics,
+            metrics=Metrics(),
             clock=SystemClock(),
             whispers=Whispers(settings.whispers_dir, synthesizer),
             arrivals=arrivals,
         )
-    )
-    if arrivals is not None:
-        arrivals.open(switchboard.refusal_of)
-    if is_open:
-        switchboard.open()
-    serving = asyncio.create_task(switchboard.run(resumed))
-    try:
-        yield FakeNode(control, switchboard, log, synthesizer, settings, metrics)
-    finally:
-        await control.aclose()
-        serving.cancel()
-        await asyncio.wait([serving])
+        switchboard = Switchboard(services)
+        if arrivals is not None:
+            arrivals.open(switchboard.refusal_of)
+        if is_open:
+            switchboard.open()
+        serving = asyncio.create_task(switchboard.run(resumed))
+        try:
+            yield FakeNode(control, lines, switchboard, log, synthesizer, settings, services.metrics)
+        finally:
+            await control.aclose()
+            serving.cancel()
+            await asyncio.wait([serving])

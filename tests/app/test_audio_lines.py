@@ -9,8 +9,9 @@ import pytest
 
 from audio_fork.audiosocket_audio import AudioSocketAudio
 from audio_fork.audiosocket_protocol import Kind, encode
-from audio_fork.errors import NoFreePort, NoPeer
-from parley.app.audio_lines import AudioSocketLines, audio_lines
+from audio_fork.errors import NoFreePort, NoPeer, TooManyCalls
+from media_core.events import PeerGone
+from parley.app.audio_lines import AudioSocketLines, RtpLines, audio_lines
 from parley.app.settings import MediaSettings
 from parley.call_control import (
     AudioCodec,
@@ -31,16 +32,48 @@ def media(**settings: Any) -> MediaSettings:
     return MediaSettings(**settings).model_copy(update={"audiosocket_port": 0})
 
 
-async def test_rtp_lines_bind_a_port_each_and_tell_it() -> None:
+async def test_rtp_lines_share_the_port_of_their_engine_and_tell_it() -> None:
     async with audio_lines(media(), None) as lines:
         first, second = lines.open(wideband=True), lines.open(wideband=False)
         assert isinstance(first.target, RtpTarget)
-        assert isinstance(second.target, RtpTarget)
-        assert first.target.port != second.target.port
+        assert first.target == second.target
         assert first.target.codec is AudioCodec.ULAW
+        assert first.target.port in media().ports
         await first.connect(RtpPeer("127.0.0.1", 4000, AudioCodec.ULAW))
         for line in (first, second):
             await line.audio.aclose()
+
+
+async def test_rtp_lines_have_a_port_each_where_that_is_set() -> None:
+    async with audio_lines(media(port_per_call=True), None) as lines:
+        first, second = lines.open(wideband=False), lines.open(wideband=False)
+        assert isinstance(first.target, RtpTarget)
+        assert isinstance(second.target, RtpTarget)
+        assert first.target.port != second.target.port
+        for line in (first, second):
+            await line.audio.aclose()
+
+
+@pytest.mark.parametrize("thread", [True, False])
+async def test_calls_are_spread_over_the_engines_and_refused_beyond_their_capacity(thread: bool) -> None:
+    async with audio_lines(media(engines=2, cores=(0,), thread=thread), None, calls=2) as lines:
+        assert isinstance(lines, RtpLines)
+        opened = [lines.open(wideband=False) for _ in range(4)]
+        assert [engine.calls for engine in lines.engines] == [2, 2]
+        assert len({line.target for line in opened}) == 2
+        with pytest.raises(TooManyCalls):
+            lines.open(wideband=False)
+        await opened[0].audio.aclose()
+        await lines.open(wideband=False).audio.aclose()
+        for line in opened:
+            await line.audio.aclose()
+
+
+async def test_calls_that_are_left_when_the_lines_are_closed_are_told() -> None:
+    async with audio_lines(media(), None) as lines:
+        line = lines.open(wideband=False)
+    assert [event async for event in line.audio.events()] == [PeerGone("the media engine has stopped")]
+    await line.audio.aclose()
 
 
 async def test_websocket_lines_take_the_callers_bandwidth_and_connect_where_the_pbx_waits() -> None:

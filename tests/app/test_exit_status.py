@@ -7,7 +7,7 @@ import grpc.aio
 import pytest
 
 from audio_fork.errors import NoFreePort
-from media_core.errors import MediaError
+from media_core.errors import EngineStartError, MediaError
 from parley.app.cli import user_errors
 from parley.app.data_lock import data_lock
 from parley.app.exit_status import CANNOT_WORK, TRY_AGAIN, exit_status
@@ -53,6 +53,7 @@ def test_what_only_a_person_can_change_is_not(error: Exception) -> None:
 
 def test_errors_of_the_audio_port_are_the_users() -> None:
     assert not issubclass(MediaError, user_errors())
+    assert issubclass(EngineStartError, user_errors())
     assert issubclass(NoFreePort, user_errors())
 
 

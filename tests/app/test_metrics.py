@@ -4,6 +4,8 @@ from dataclasses import fields
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from audio_fork.rtp_audio import RtpAudio
+from audio_fork.rtp_engine import RtpEngine
 from audio_fork.stats import AudioStats
 from parley.app.metrics import REFUSALS, Metrics
 from parley.conversation.errors import EngineMissing, EngineTimeout
@@ -172,3 +174,19 @@ def test_open_files_and_memory_of_the_process_are_told(metrics: Metrics) -> None
     with open("/dev/null"):
         assert value(metrics, "process_open_fds") == before + 1
     assert (value(metrics, "process_resident_memory_bytes") or 0.0) > 1e6
+
+
+async def test_media_engines_are_asked_whenever_metrics_are_until_they_stop(metrics: Metrics) -> None:
+    engine = RtpEngine.open()
+    metrics.watch_engines([engine])
+    metrics.exposition("")
+    assert value(metrics, "parley_media_engine", kind="sessions") == 0
+    audio = RtpAudio(engine, "ulaw")
+    metrics.exposition("")
+    assert value(metrics, "parley_media_engine", kind="sessions") == 1
+    assert value(metrics, "parley_media_engine_lateness_seconds", share="0.99") is not None
+    metrics.watch_engines([])
+    await audio.aclose()
+    engine.close()
+    metrics.exposition("")
+    assert value(metrics, "parley_media_engine", kind="sessions") == 1

@@ -1,7 +1,6 @@
 """Calls of a process that died, taken up by the next one: which, how, and what becomes of the others."""
 
 import asyncio
-import socket
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -21,6 +20,7 @@ from parley.store import InterruptedCall
 from tests.app.calls import LIMIT_S, running_node
 from tests.app.test_switchboard import QUESTION
 from tests.fakes.call_control import FakeCallControl
+from tests.support.udp_ports import port_before_a_taken_one
 
 START = CallStart(
     call_id="20260302-090000-0a1b2c3d",
@@ -194,12 +194,11 @@ async def test_both_recordings_are_named_in_the_record(tmp_path: Path) -> None:
 async def test_resumed_call_without_a_port_for_its_audio_goes_to_the_fallback_and_its_record_is_closed(
     tmp_path: Path,
 ) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-        one_port = f"[media]\nfirst_port = {port}\nlast_port = {port}\n[limits]\nmax_calls = 1\n"
+    with port_before_a_taken_one() as first:  # for the engine; the call's own is not to be had
+        ports = f"[media]\nfirst_port = {first}\nlast_port = {first + 1}\nport_per_call = true\n"
+        settings = f"{ports}[limits]\nmax_calls = 1\n"
         control = pbx_with("the-leg")
-        async with running_node(tmp_path, QUESTION, one_port, control=control, interrupted=[interrupted()]) as node:
+        async with running_node(tmp_path, QUESTION, settings, control=control, interrupted=[interrupted()]) as node:
             record = await node.until_gone(LEG)
     assert record.variables_set["PARLEY_STATUS"] == "FAILED"
     assert node.log.end is not None

@@ -1,7 +1,6 @@
 """Calls through switchboard and call runner, with a PBX in memory and real RTP sockets."""
 
 import asyncio
-import socket
 from pathlib import Path
 
 import pytest
@@ -320,14 +319,12 @@ async def test_refused_media_leg_sends_the_caller_on_unanswered(tmp_path: Path) 
     assert node.log.end.reason is EndReason.FAILED
 
 
-async def test_all_ports_taken_sends_the_caller_on(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-        one_port = f"[media]\nfirst_port = {port}\nlast_port = {port}\n[limits]\nmax_calls = 1\n"
-        async with running_node(tmp_path, GOODBYE, one_port) as node:
-            leg = node.control.caller_arrives("agent=reception")
-            record = await node.until_gone(leg.id)
+async def test_no_place_for_its_audio_sends_the_caller_on(tmp_path: Path) -> None:
+    async with running_node(tmp_path, GOODBYE, "[limits]\nmax_calls = 1\n") as node:
+        taken = node.lines.open(wideband=False)
+        leg = node.control.caller_arrives("agent=reception")
+        record = await node.until_gone(leg.id)
+        await taken.audio.aclose()
     assert not record.answered_by_us
     assert record.variables_set["PARLEY_STATUS"] == "FAILED"
     assert record.variables_set["PARLEY_TRANSFER_TO"] == "support"

@@ -13,14 +13,13 @@ from uuid import UUID
 
 from audio_fork.audiosocket_protocol import AUDIO_KIND, Kind, MessageReader, encode
 from audio_fork.audiosocket_server import AudioSocketServer
-from audio_fork.codecs import FRAME_TICKS, RTP_CLOCK_HZ, codec_named
 from audio_fork.rtp_audio import DEFAULT_SETTINGS, RtpAudio, RtpSettings
 from audio_fork.websocket_audio import WebSocketAudio
-from media_core.rtp import RtpPacket, build_rtp, parse_rtp
 from parley.conversation.ports import CallAudio
 from tests.audio_fork.fake_media_leg import FakeMediaLeg
 from tests.audio_fork.virtual_time import ManualTime
 from tests.fakes.call_audio import FakeCallAudio, settle
+from tests.media_core.engine_call import Phone
 
 FRAME_MS = 20
 
@@ -69,66 +68,14 @@ class FakeConnection:
         await self._fake.aclose()
 
 
-class UdpPeer:
-    """The PBX's end of an RTP connection, on a UDP socket of the loopback interface."""
-
-    def __init__(self, codec: str) -> None:
-        self._codec = codec_named(codec)
-        self._encode = self._codec.new_encoder()
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self._socket.setblocking(False)
-        self.address: tuple[str, int] = self._socket.getsockname()
-        self.ssrc = 0x1234
-        self.sequence = 65530  # wraps soon
-        self.timestamp = 0xFFFF_FF00
-        self.received: list[RtpPacket] = []
-
-    def say(self, pcm: bytes, to: tuple[str, int]) -> None:
-        """Send one frame."""
-        packet = build_rtp(self._codec.payload_type, self.sequence, self.timestamp, self.ssrc, self._encode(pcm))
-        self.pass_frame()
-        self._socket.sendto(packet, to)
-
-    def pass_frame(self) -> None:
-        """Let the time of one frame go by on this side's counters."""
-        self.sequence += 1
-        self.timestamp += FRAME_TICKS
-
-    def send(self, octets: bytes, to: tuple[str, int]) -> None:
-        """Send any datagram."""
-        self._socket.sendto(octets, to)
-
-    def collect(self) -> None:
-        """Take what came."""
-        while True:
-            try:
-                self.received.append(parse_rtp(self._socket.recv(2048)))
-            except BlockingIOError:
-                return
-
-    def heard(self) -> bytes:
-        """Return what came as PCM, placed by its timestamps, beginning with the first packet."""
-        decode = self._codec.new_decoder()
-        pcm = bytearray()
-        for packet in self.received:
-            ticks = (packet.timestamp - self.received[0].timestamp) & 0xFFFF_FFFF
-            assert ticks < 600 * RTP_CLOCK_HZ, "two streams came to one peer"
-            pcm = pcm.ljust(ticks * self._codec.samples_per_tick * 2, b"\0")
-            pcm += decode(packet.payload)
-        return bytes(pcm)
-
-    def close(self) -> None:
-        self._socket.close()
-
-
 class RtpConnection:
-    """RtpAudio with real sockets on the loopback interface; only its time is virtual."""
+    """RtpAudio and its engine with real sockets on the loopback interface; only their time is virtual."""
 
     def __init__(self, codec: str, settings: RtpSettings = DEFAULT_SETTINGS) -> None:
         self.time = ManualTime()
-        self.peer = UdpPeer(codec)
-        self.rtp_audio = RtpAudio.open(codec, settings=settings, clock=self.time.playout_clock())
+        self.engine = self.time.rtp_engine()
+        self.peer = Phone(codec)
+        self.rtp_audio = RtpAudio(self.engine, codec, settings)
         self.rtp_audio.connect(*self.peer.address)
         self.time.advance(FRAME_MS)  # the beat that starts the session clock
         self._speech: list[tuple[int, int]] = []
@@ -157,6 +104,7 @@ class RtpConnection:
 
     async def aclose(self) -> None:
         await self.rtp_audio.aclose()
+        self.engine.close()
         self.peer.close()
 
     def _callers_frame(self) -> bytes:

@@ -1,14 +1,13 @@
-"""Time that a test winds by hand, and a network in it."""
+"""Time that a test winds by hand."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 from audio_fork.clock import PlayoutClock
-from audio_fork.sockets import Address, Datagram
-
-PEER: Address = ("192.0.2.1", 16384)
+from audio_fork.rtp_engine import RtpEngine
+from audio_fork.sockets import bind_udp
+from media_core.engine import Engine
 
 
 class ManualTimer:
@@ -41,6 +40,18 @@ class ManualTime:
     def playout_clock(self) -> PlayoutClock:
         return PlayoutClock(self.monotonic, self.call_later)
 
+    def rtp_engine(self, capacity: int = 4) -> RtpEngine:
+        """Run a media engine in this time, on a real port of the loopback interface."""
+        engine = RtpEngine(
+            Engine(bind_udp("127.0.0.1", None), capacity=capacity, threaded=False),
+            "127.0.0.1",
+            None,
+            monotonic=self.monotonic,
+            call_later=self.call_later,
+        )
+        engine.step()
+        return engine
+
     def advance(self, ms: float) -> None:
         """Let time pass; every timer fires on time."""
         end = self.now + ms / 1000
@@ -63,40 +74,3 @@ class ManualTime:
     def _fire(self, timer: ManualTimer) -> None:
         self.timers.remove(timer)
         timer.callback()
-
-
-class FakeTransport:
-    """A network in virtual time: what comes in is scheduled, what goes out is kept."""
-
-    def __init__(self, time: ManualTime) -> None:
-        self._time = time
-        self._coming: deque[tuple[float, bytes, Address]] = deque()
-        self.sent: list[tuple[float, bytes]] = []
-        """When each packet went out, and the packet."""
-        self.refusing = False
-        self.closed = False
-
-    @property
-    def local_address(self) -> Address:
-        return ("192.0.2.2", 40000)
-
-    def deliver(self, octets: bytes, *, in_ms: float = 0, sender: Address = PEER) -> None:
-        """Let a datagram come in so many ms from now."""
-        self._coming.append((self._time.now + in_ms / 1000, octets, sender))
-        self._coming = deque(sorted(self._coming, key=lambda item: item[0]))
-
-    def receive(self) -> Datagram | None:
-        if not self._coming or self._coming[0][0] > self._time.now + 1e-9:
-            return None
-        at, octets, sender = self._coming.popleft()
-        return Datagram(octets, sender, max(0.0, self._time.now - at))
-
-    def send(self, packet: bytes, peer: Address) -> bool:
-        assert peer == PEER
-        if self.refusing:
-            return False
-        self.sent.append((self._time.now, packet))
-        return True
-
-    def close(self) -> None:
-        self.closed = True

@@ -18,14 +18,14 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from audio_fork.audio_connection import AudioConnection
 from audio_fork.audiosocket_protocol import Kind, encode
 from audio_fork.audiosocket_server import AudioSocketServer
-from audio_fork.call_audio import CallAudioBase
 from media_core.events import DigitHeard, PeerGone
 from media_core.rtp import build_rtp
 from media_core.tones import ToneDetector, tone
 from parley.app import audio_probe
-from parley.app.audio_lines import AudioLine, AudioLines, AudioSocketLines, RtpLine, audio_lines
+from parley.app.audio_lines import AudioLine, AudioLines, AudioSocketLines, RtpLine, RtpLines, audio_lines
 from parley.app.settings import MediaSettings
 from parley.call_control import (
     AudioCodec,
@@ -76,7 +76,7 @@ class Call:
     """A call that was answered, and both its ends."""
 
     phone: PhoneCall
-    audio: CallAudioBase
+    audio: AudioConnection
     leg_id: LegId
     log: EventLog
     lines: AudioLines
@@ -117,7 +117,7 @@ async def call_over(bench: AsteriskBench, way: str) -> AsyncIterator[Call]:
         yield Call(phone, line.audio, leg_id, log, lines, line)
 
 
-async def caller_heard_by(audio: CallAudioBase, frequency: float, wanted_ms: int) -> int:
+async def caller_heard_by(audio: AudioConnection, frequency: float, wanted_ms: int) -> int:
     """Listen until so much of this tone has come, for two seconds at most; return how many ms came."""
     detector = ToneDetector(audio.rate_hz, [frequency])
     blocks = 0
@@ -306,7 +306,7 @@ async def test_leg_of_a_wideband_phone_is_told_as_such(
         assert (await log.next(LegOffered)).leg.wideband is wideband
 
 
-async def loudest_of(audio: CallAudioBase) -> float:
+async def loudest_of(audio: AudioConnection) -> float:
     """Listen for what has come so far; return its loudest block's level."""
     loudest = -120.0
     async with asyncio.timeout(2):
@@ -330,6 +330,7 @@ async def test_linear_audio_is_refused_where_asterisk_would_make_mulaw_of_it(ben
 async def test_strangers_packets_are_not_heard(bench: AsteriskBench) -> None:
     async with call_over(bench, "rtp ulaw") as call:
         assert isinstance(call.line, RtpLine)
+        assert isinstance(call.lines, RtpLines)
         await asyncio.sleep(0.2)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
             for number in range(40):
@@ -337,7 +338,7 @@ async def test_strangers_packets_are_not_heard(bench: AsteriskBench) -> None:
                 stranger.sendto(packet, call.line.audio.local_address)
                 await asyncio.sleep(0.005)
         assert await loudest_of(call.audio) < -60
-        assert call.audio.stats().strangers >= 40
+        assert call.lines.engines[0].stats().strangers >= 40
         assert not call.phone.is_ended
 
 

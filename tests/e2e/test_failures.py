@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from tests.e2e.site import DIALPLAN, FLOWS, NUMBER_LINE, SETTINGS, Node, agent_h
 from tests.support.asterisk import Asterisk, require_asterisk
 from tests.support.phone_call import PhoneCall
 from tests.support.speech import require_speech
+from tests.support.udp_ports import port_before_a_taken_one
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
@@ -104,11 +104,9 @@ async def test_caller_reaches_a_person_when_asterisk_cannot_carry_the_audio(fold
 async def test_caller_reaches_a_person_when_no_port_for_audio_is_free(
     pbx: Asterisk, centre: CallCentre, folder: Path
 ) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-        only_port = f"[limits]\nmax_calls = 1\n[media]\nfirst_port = {port}\nlast_port = {port}\n"
-        async with serving(pbx, folder, SETTINGS + only_port) as node:
+    with port_before_a_taken_one() as port:  # for the media engine; the call's own is not to be had
+        ports = f"[media]\nfirst_port = {port}\nlast_port = {port + 1}\nport_per_call = true\n"
+        async with serving(pbx, folder, f"{SETTINGS}[limits]\nmax_calls = 1\n{ports}") as node:
             centre.caller.dial(NUMBER_LINE)
             await assert_rings_a_person(centre)
             [line] = await node.logged("call cannot be taken up")
