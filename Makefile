@@ -3,7 +3,7 @@ PY      := .venv/bin/python
 export PATH := $(CURDIR)/.cache/bin:$(PATH)
 SOURCES := parley ari_app audio_fork media_core demo tests tools benchmarks setup.py
 
-.PHONY: demo test test-fast test-faults test-old-asterisk soak sanitize prepare prepare-pbx prepare-peers build debug lint format bench clean
+.PHONY: demo test test-fast test-faults test-old-asterisk soak sanitize fuzz prepare prepare-pbx prepare-peers build debug lint format bench clean
 
 demo: prepare-pbx      ## one real call on a private Asterisk; ARGS=--listen stays up for your softphone
 	$(PY) -m demo $(ARGS)
@@ -31,6 +31,10 @@ test-old-asterisk: prepare  ## the contract suites and the doctor on Asterisk 16
 
 sanitize: prepare      ## the media engine's C tests under AddressSanitizer, UBSan and ThreadSanitizer
 	$(PY) -m tests.native $(ARGS)
+
+fuzz: prepare          ## libFuzzer on what datagrams meet; SECONDS=600 is longer; findings go to build/fuzz
+	@python3 tools/prepare.py --only fuzzer
+	$(PY) -m tests.native.fuzzing $(or $(SECONDS),60)
 
 soak: prepare-pbx      ## 20 calls of five minutes; ARGS="--calls 5 --minutes 1" is shorter; build/test/soak.json
 	$(PY) -m benchmarks.soak $(ARGS)

@@ -9,16 +9,10 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-from tools.packages import install_packages, own_archive, unpack_packages
+from tools.packages import install_packages, own_archive, own_libraries, unpack_packages
 from tools.places import CACHE, PROGRAMS, PreparationFailed, Stamp, installed_program, say, write_starter
 
 ROOT = CACHE / "toolchain"
-_LIBRARIES = ROOT / "own-libraries"
-_MACHINE_LIBRARIES = (
-    *("ld-linux", "libc.so", "libm.so", "libmvec.", "libpthread.", "libdl.", "librt.", "libresolv.", "libutil."),
-    *("libnss_", "libnsl.", "libanl.", "libBrokenLocale.", "libthread_db.", "libc_malloc_debug.", "libmemusage."),
-)
-"""Parts of the C library: the compiler runs with the machine's own, only what it compiles sees the unpacked ones."""
 _PROBE = "#include <Python.h>\n#include <math.h>\n"
 
 
@@ -82,11 +76,7 @@ def _compiles(command: list[str]) -> bool:
 
 def _unpack() -> None:
     unpack_packages("compiler", _packages(), own_archive(), ROOT)
-    _LIBRARIES.mkdir()
-    for folder in (*ROOT.glob("usr/lib/*-linux-gnu*"), *ROOT.glob("lib/*-linux-gnu*")):
-        for library in folder.glob("*.so*"):
-            if not library.name.startswith(_MACHINE_LIBRARIES):
-                (_LIBRARIES / library.name).symlink_to(os.path.relpath(library, _LIBRARIES))
+    libraries = own_libraries(ROOT)
     compiler = next(iter(sorted(ROOT.glob("usr/bin/*-linux-gnu*-gcc-[0-9]*"))), ROOT / "usr/bin/gcc")
     version = sysconfig.get_python_version()
     command = [
@@ -97,5 +87,5 @@ def _unpack() -> None:
     ]
     target = sysconfig.get_config_var("MULTIARCH") or "x86_64-linux-gnu"
     for name in ("cc", "gcc", f"{target}-gcc"):
-        write_starter(name, command, {"LD_LIBRARY_PATH": str(_LIBRARIES)})
+        write_starter(name, command, {"LD_LIBRARY_PATH": str(libraries)})
     say("compiler", f"unpacked a compiler; it is started as {(PROGRAMS / 'cc').relative_to(CACHE.parent)}")

@@ -6,6 +6,7 @@ are always checked. A download that was cut off goes on where it stopped.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -18,6 +19,10 @@ _KEYRINGS = {
     "debian": Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
     "ubuntu": Path("/usr/share/keyrings/ubuntu-archive-keyring.gpg"),
 }
+_C_LIBRARY = (
+    *("ld-linux", "libc.so", "libm.so", "libmvec.", "libpthread.", "libdl.", "librt.", "libresolv.", "libutil."),
+    *("libnss_", "libnsl.", "libanl.", "libBrokenLocale.", "libthread_db.", "libc_malloc_debug.", "libmemusage."),
+)
 _UNWANTED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/lintian")
 
 
@@ -161,6 +166,20 @@ def _apt(work: Path, *arguments: str) -> str:
 def _last_line(text: str) -> str:
     lines = [line for line in text.splitlines() if line.startswith("E:")] or text.splitlines()
     return lines[-1] if lines else "no message"
+
+
+def own_libraries(root: Path) -> Path:
+    """Gather the libraries of an unpacked tree in one folder, the C library's left out, and return it.
+
+    For programs of the machine's own release: they run with its C library.
+    """
+    gathered = root / "own-libraries"
+    gathered.mkdir()
+    for folder in (*root.glob("usr/lib/*-linux-gnu*"), *root.glob("lib/*-linux-gnu*")):
+        for library in folder.glob("*.so*"):
+            if not library.name.startswith(_C_LIBRARY):
+                (gathered / library.name).symlink_to(os.path.relpath(library, gathered))
+    return gathered
 
 
 def own_loader(root: Path) -> list[str]:

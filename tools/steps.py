@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from tools import asterisk, bench_peers, compiler, python_environment, spandsp, speech
+from tools import asterisk, bench_peers, compiler, fuzzer, python_environment, spandsp, speech
 from tools.packages import PackagesUnavailable
 from tools.places import PreparationFailed
 
@@ -19,6 +19,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "asterisk": asterisk.prepare,
     "old-asterisk": asterisk.prepare_old,
     "spandsp": spandsp.prepare,
+    "fuzzer": fuzzer.prepare,
     "peers": bench_peers.prepare,
 }
 ALWAYS = ("compiler", "python", "speech")

@@ -1,6 +1,7 @@
-"""Builds the C tests: each `test_*.c` here is a program of its own, linked with the media core's kernels.
+"""Builds the C tests: each `test_*.c` and `fuzz_*.c` here is a program, linked with the media core's kernels.
 
-Run by `test_programs.py` as they are, by `python -m tests.native` (make sanitize) under sanitizers.
+Run by `test_programs.py` as they are, by `python -m tests.native` (make sanitize) under sanitizers; `fuzzing.py` (make
+fuzz) gives the fuzz targets to libFuzzer, here they are driven by fuzz_by_chance.c.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import shlex
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -20,9 +21,15 @@ KERNELS = ROOT / "media_core" / "native"
 SUPPRESSIONS = HERE / "thread_sanitizer.suppressions"
 FLAGS = ("-std=gnu11", "-ffp-contract=off", "-g", "-pthread", "-Wall", "-Wextra", "-Werror", f"-I{KERNELS}")
 LIBRARIES = ("-lm", "-pthread")
-IN_VIRTUAL_TIME = frozenset({"test_engine"})
+IN_VIRTUAL_TIME = frozenset({"test_engine", "fuzz_session"})
 """Programs on a network of their own (fake_datagrams.c) instead of the system's."""
+CHANCE = "fuzz_by_chance"
 LONGEST_RUN_S = 300
+
+
+def _compiler() -> list[str]:
+    """Return the command that compiles C."""
+    return shlex.split(os.environ.get("CC", "")) or [shutil.which("cc") or shutil.which("gcc") or "cc"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,9 @@ class Variant:
     name: str
     flags: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
+    compiler: tuple[str, ...] = field(default_factory=lambda: tuple(_compiler()))
+    has_driver: bool = False
+    """Whether the compiler drives fuzz targets itself."""
 
     @property
     def folder(self) -> Path:
@@ -58,26 +68,27 @@ THREAD = Variant(
 VARIANTS = {variant.name: variant for variant in (PLAIN, ADDRESS, THREAD)}
 
 
-def compiler() -> list[str]:
-    """Return the command that compiles C."""
-    return shlex.split(os.environ.get("CC", "")) or [shutil.which("cc") or shutil.which("gcc") or "cc"]
-
-
 def names() -> list[str]:
     """Return the programs' names."""
-    return sorted(path.stem for path in HERE.glob("test_*.c"))
+    return [*sorted(path.stem for path in HERE.glob("test_*.c")), *fuzz_targets()]
+
+
+def fuzz_targets() -> list[str]:
+    """Return the names of those that are fuzzed."""
+    return sorted(path.stem for path in HERE.glob("fuzz_*.c") if path.stem != CHANCE)
 
 
 def build(name: str, variant: Variant) -> Path:
     """Compile and link one program, as far as that has not been done; return it. Raises CalledProcessError."""
-    fake = name in IN_VIRTUAL_TIME
-    network = HERE / "fake_datagrams.c" if fake else KERNELS / "datagrams.c"
-    kernels = [path for path in sorted(KERNELS.glob("*.c")) if path.name != "datagrams.c"]
+    network = HERE / "fake_datagrams.c" if name in IN_VIRTUAL_TIME else KERNELS / "datagrams.c"
+    sources = [HERE / f"{name}.c", network, *(path for path in KERNELS.glob("*.c") if path.name != "datagrams.c")]
+    if name in fuzz_targets() and not variant.has_driver:
+        sources.append(HERE / f"{CHANCE}.c")
     variant.folder.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(os.cpu_count()) as workers:
-        objects = list(workers.map(lambda path: _compiled(path, variant), [HERE / f"{name}.c", network, *kernels]))
+        objects = sorted(workers.map(lambda path: str(_compiled(path, variant)), sources))
     program = variant.folder / name
-    subprocess.run([*compiler(), *variant.flags, *map(str, objects), *LIBRARIES, "-o", str(program)], check=True)
+    subprocess.run([*variant.compiler, *variant.flags, *objects, *LIBRARIES, "-o", str(program)], check=True)
     return program
 
 
@@ -99,7 +110,7 @@ def run(name: str, variant: Variant, *arguments: str) -> subprocess.CompletedPro
 
 def _compiled(source: Path, variant: Variant) -> Path:
     """Return the object file of a source; its name says what it was made from, so that it is made once."""
-    command = [*compiler(), *FLAGS, f"-I{HERE}", *variant.flags]
+    command = [*variant.compiler, *FLAGS, f"-I{HERE}", *variant.flags]
     made_from = hashlib.sha256(repr(command).encode())
     for path in (source, *sorted(KERNELS.glob("*.h")), *sorted(HERE.glob("*.h"))):
         made_from.update(path.read_bytes())
