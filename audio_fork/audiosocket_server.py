@@ -34,10 +34,11 @@ IDENTIFY_WITHIN_S = 2.0
 HANG_UP_WITHIN_S = 2.0
 """For the PBX to close the connection after we have hung up."""
 BACKLOG = 100
-"""Connections that the system keeps for us, and that asyncio accepts at a time."""
+"""Connections that the system keeps for us."""
 MAX_UNIDENTIFIED = 256
-"""Connections that have not shown an id; for one more the oldest is cut. More than two accepted batches: what the PBX
-has sent is read in the second round of the loop after it was accepted, and the strangers behind it come before that."""
+"""Connections that have not shown an id; for one more the oldest is cut. More than two full backlogs, which is what
+asyncio accepts behind the PBX before it reads what the PBX has sent. uvloop, on which nodes run, needs no such room: it
+accepts one connection in each round, and reads the PBX's id before it accepts the next."""
 
 
 class AudioSocketServer:
