@@ -60,6 +60,8 @@ EVENTS = (*QUEUE_EVENTS, "SoftHangupRequest", "Hold", "Unhold")
 """What is read of AMI; all are of the classes `agent` and `call`."""
 _UNKNOWN = "<unknown>"
 _ESCAPED = re.compile(r"\\(.)")
+_SECONDS = re.compile(r"[0-9]{1,10}(\.[0-9]{1,6})?")
+"""A timer that runs is told with milliseconds, one that does not as `0`."""
 _VALUE_OCTETS = MAX_LINE - len("Value: ")
 _STATUS = "PARLEY_STATUS"
 """Set last: to the dialplan it says that all the other results are there."""
@@ -334,7 +336,7 @@ class AudioSocketCallControl:
         """Stop the timer of a leg that is elsewhere; a longer one is the site's own."""
         answer = await self._ask(entry.leg.id, "Getvar", {"Variable": TIMER})
         value = answer[0].get("Value", "")
-        if value.isascii() and value.isdecimal() and 0 < int(value) <= self._dead_man_s:
+        if _SECONDS.fullmatch(value) and 0 < float(value) <= self._dead_man_s:
             await self._stop_timer(entry)
 
     async def _renew(self, leg_id: LegId) -> None:

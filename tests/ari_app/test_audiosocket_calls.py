@@ -246,8 +246,8 @@ async def test_caller_s_hold_and_return_are_told(stage: Stage) -> None:
     assert await stage.log.next(LegRetrieved) == LegRetrieved(LEG)
 
 
-def is_elsewhere(stage: Stage, timer: str = "7") -> None:
-    """Let the channel be in another application, with so much time on its timer."""
+def is_elsewhere(stage: Stage, timer: str = "9.932") -> None:
+    """Let the channel be in another application, with so much time on its timer: Asterisk tells milliseconds."""
     stage.ami.answer("Status", START, STATUS.replace("Application: AudioSocket", "Application: Echo"), COMPLETE)
     stage.ami.answer("Getvar", f"Response: Success\nActionID: {{id}}\nVariable: TIMEOUT(absolute)\nValue: {timer}")
 
@@ -266,7 +266,7 @@ async def test_leg_that_an_operator_redirects_has_left_and_its_timer_is_stopped(
         await stage.control.disconnected(LEG)
 
 
-@pytest.mark.parametrize("timer", ["0", "3600", "", "-1"])
+@pytest.mark.parametrize("timer", ["0", "3599.875", "10.001", "", "-1", "nan"])
 async def test_timer_that_the_site_has_set_where_the_leg_was_redirected_to_is_left_alone(timer: str) -> None:
     async with staged(dead_man_s=10.0) as stage:
         await stage.offer()
@@ -493,7 +493,7 @@ async def lost_during_an_outage(stage: Stage) -> None:
     assert len(await stage.control.legs()) == 1
 
 
-@pytest.mark.parametrize(("timer", "set_to"), [("0", []), ("7", ["Value: 0"]), ("3600", [])])
+@pytest.mark.parametrize(("timer", "set_to"), [("0", []), ("9.932", ["Value: 0"]), ("3599.875", [])])
 async def test_leg_that_went_on_in_the_dialplan_while_ami_was_away_gets_no_timer_when_it_is_back(
     timer: str, set_to: list[str]
 ) -> None:
