@@ -94,6 +94,14 @@ async def seen_by_dialplan(pbx: Asterisk, name: str) -> str:
     return next(line.partition("=")[2] for line in shown.splitlines() if line.strip().startswith(f"{name}="))
 
 
+async def place_and_timer(pbx: Asterisk, channel: str) -> tuple[str, str]:
+    """Return the application that a channel is in, and the seconds left on its timer: 0 when it has none."""
+    shown = await pbx.cli(f"core show channel {channel}")
+    pairs = (line.partition(":") for line in shown.splitlines())
+    told = {name.strip(): value.strip() for name, _, value in pairs}
+    return told["Application"], told["Time to Hangup"]
+
+
 async def talking(centre: CallCentre, number: str) -> PhoneCall:
     """Call, and wait until the agent speaks."""
     caller = await centre.caller.call(number)
@@ -170,6 +178,8 @@ class TestNode:
         caller = await talking(centre, NUMBER)
         channel = (await pbx.cli("core show channels concise")).splitlines()[0].split("!")[0]
         await pbx.cli("module load res_clioriginate.so")
+        application, timer_s = await place_and_timer(pbx, channel)
+        assert (application, timer_s != "0") == ("AudioSocket", True)
         answer = await pbx.cli(f"channel redirect {channel} from-trunk,{ECHO},1")
         assert "successfully redirected" in answer, answer
         record = (await node.ended_records())[-1]
@@ -177,6 +187,7 @@ class TestNode:
         assert (record.end.reason, record.end.transferred_to) == (EndReason.TAKEN_AWAY, "")
         await asyncio.sleep(DEAD_MAN_S)
         assert not caller.is_ended
+        assert await place_and_timer(pbx, channel) == ("Echo", "0")
         assert await seen_by_dialplan(pbx, "AFTER") == "nothing"
         assert node.complaints() == []
 
