@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 
 from tests.support.phone_line import PhoneLine
@@ -36,3 +38,12 @@ def test_jitter_delays_up_to_its_bound_and_never_reorders() -> None:
 
 def test_two_lines_of_the_same_seed_do_the_same() -> None:
     assert carried(PhoneLine(loss=0.3)) == carried(PhoneLine(loss=0.3)) != carried(PhoneLine(loss=0.3, seed=8))
+
+
+def test_held_packets_arrive_at_once_and_in_order() -> None:
+    held_until_s = PACKETS[100]
+    arrivals = [arrival_s for [arrival_s] in carried(PhoneLine(held_until_s=held_until_s))]
+    assert arrivals[0] == held_until_s
+    assert all(later > earlier for earlier, later in itertools.pairwise(arrivals[:100]))
+    assert arrivals[99] - held_until_s < 0.011
+    assert arrivals[101:] == PACKETS[101:]
