@@ -37,6 +37,9 @@ exten => 942,1,Set(TRANSFER_CONTEXT=contract-transfers)
  same => n,Hangup()
 exten => 943,1,Gosub(parley,s,1(agent=reception))
  same => n,Hangup()
+; The called phone when Parley is dead.
+exten => 944,1,Gosub(parley,s,1(agent=reception))
+ same => n,Dial(PJSIP/agent1)
 [contract-moved]
 exten => s,1,Answer()
  same => n,Echo()

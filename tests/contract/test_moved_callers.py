@@ -325,6 +325,40 @@ async def test_blind_transfer_that_asterisk_carries_out_is_a_hold_until_it_is_an
         assert await bench.nothing_is_left()
 
 
+@pytest.mark.parametrize(("redirected", "number", "extension"), [(True, "942", "1"), (False, "944", "941")])
+async def test_caller_who_was_taken_from_us_can_transfer_again_by_asterisk(
+    asterisk: Asterisk, bench: AsteriskBench, redirected: bool, number: str, extension: str
+) -> None:
+    async with streams(1) as (end,):
+        async with control_with(asterisk, bench, by_us=True, dead_man_s=1.0) as log:
+            call = bench.caller.dial(number)
+            leg_id = (await log.next(LegOffered)).leg.id
+            await attach(bench.control, leg_id, end)
+            await bench.control.answer(leg_id)
+            await can_transfer(call)
+            if redirected:
+                await bench.redirect(leg_id, "from-trunk,941,1")
+                await log.next(LegLeft)
+                other = await talks_with_the_called_phone(bench, call)
+        if not redirected:
+            other = await talks_with_the_called_phone(bench, call)
+        call.refer(f"sip:{extension}@127.0.0.1")
+        third = (await bench.called_party()).call
+        await third.answer()
+        third.play(tone(MIDDLE_HZ, 4))
+        assert await hears(other.heard, MIDDLE_HZ)
+        assert await is_told(call, "200 OK")
+
+
+async def talks_with_the_called_phone(bench: AsteriskBench, call: PhoneCall) -> PhoneCall:
+    """Let the called phone answer the caller whom the dialplan sends there; return its end."""
+    other = (await bench.called_party()).call
+    await other.answer()
+    other.play(tone(HIGH_HZ, 2))
+    assert await hears(call.heard, HIGH_HZ)
+    return other
+
+
 HOSTILE = [
     "sip:1%40internal@127.0.0.1",
     "sip:1%2Fn%2C30%2CU(x)@127.0.0.1",

@@ -103,16 +103,15 @@ async def test_queue_that_does_not_exist_is_named_with_the_file_to_add_it_to(pbx
 
 
 async def test_missing_subroutines_are_named_with_the_line_to_add(pbx: Asterisk, tmp_path: Path) -> None:
-    removed = "dialplan remove context "
-    await pbx.cli(removed + "parley-transfer")
-    await pbx.cli(removed + "parley")
+    contexts = ["parley", "parley-transfer", "parley-moved", "parley-timer"]
+    for context in contexts:
+        await pbx.cli(f"dialplan remove context {context}")
     try:
         found = await problems(settings_for(pbx, tmp_path))
     finally:
         await pbx.cli("dialplan reload")
     assert [(problem.check, problem.detail) for problem in found] == [
-        ("dialplan", "[parley] is not in the dialplan"),
-        ("dialplan", "[parley-transfer] is not in the dialplan"),
+        ("dialplan", f"[{context}] is not in the dialplan") for context in contexts
     ]
     assert all("#include extensions_parley.conf" in problem.fix for problem in found)
 
