@@ -23,6 +23,8 @@ DEFAULT_FILE = Path("parley.toml")
 CARRIED = {"rtp": RTP_CODECS, "websocket": WEBSOCKET_CODECS, "audiosocket": AUDIOSOCKET_CODECS}
 """Codecs by transport."""
 _PLAIN_PATH = re.compile(r"[0-9A-Za-z_./-]+")
+APPLICATION_VARIABLE = "PARLEY_ASTERISK__APPLICATION"
+"""In a node's environment: its name."""
 Port = Annotated[int, Field(ge=1, le=65535)]
 PortOrNone = Annotated[int, Field(ge=0, le=65535)]
 
@@ -352,7 +354,7 @@ class Settings(BaseSettings):
         if application != self.asterisk.application:
             port = self.http.standby_port or port + 1
             audiosocket_port = self.media.audiosocket_standby_port or audiosocket_port + 1
-        own = {"PARLEY_ASTERISK__APPLICATION": application, "PARLEY_HTTP__PORT": str(port)}
+        own = {APPLICATION_VARIABLE: application, "PARLEY_HTTP__PORT": str(port)}
         if self.uses_audiosocket_port:
             own["PARLEY_MEDIA__AUDIOSOCKET_PORT"] = str(audiosocket_port)
         return own

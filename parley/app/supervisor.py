@@ -14,14 +14,14 @@ import socket
 import struct
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from parley.app.child_process import ChildProcess, node_command, worker_command
 from parley.app.exit_status import CANNOT_WORK
 from parley.app.notify import READY
-from parley.app.settings import Settings
+from parley.app.settings import APPLICATION_VARIABLE, Settings, SettingsError, load_settings
 from parley.app.stop_signals import RETIRE
 from parley.app.supervisor_child import Keeper, Wanted
 
@@ -41,7 +41,8 @@ class Pair:
     def __init__(self, name: str, children: Sequence[Keeper], drain_s: float) -> None:
         """name: the node's application.   children: the node, then the worker."""
         self.name, self.children, self.node = name, children, children[0]
-        self._drain_s = drain_s
+        self.drain_s = drain_s
+        """What the node is given for its last calls."""
         self._told = 0
         """The start of the node that was told to retire."""
 
@@ -52,7 +53,7 @@ class Pair:
 
     def stop(self, now_s: float) -> None:
         """Drain the node; the worker follows."""
-        self.node.stop(now_s, self._drain_s + MARGIN_S)
+        self.node.stop(now_s, self.drain_s + MARGIN_S)
 
     def look(self, now_s: float) -> None:
         """Do what is due. A node that is to leave is told so whenever it was started."""
@@ -135,7 +136,13 @@ def supervise(settings: Settings, config: Path | None) -> int:
     """Run until told to stop; return the exit status.   config: as nodes are to be given it."""
     with tempfile.TemporaryDirectory(prefix="parley-") as folder, open_notify_socket(Path(folder)) as notify:
         memory = ServingName(settings)
-        supervision = Supervision(memory.names(), lambda name: _pair(settings, config, Path(folder), name), memory.keep)
+        supervision = Supervision(
+            memory.names(),
+            lambda name: make_pair(
+                settings.node_environment(name), settings_now(settings, config), config, Path(folder)
+            ),
+            memory.keep,
+        )
         told: list[int] = []
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda caught, frame: told.append(caught))
@@ -178,9 +185,19 @@ class ServingName:
             logger.warning("the serving node's name cannot be kept", extra={"problem": str(err)})
 
 
-def _pair(settings: Settings, config: Path | None, folder: Path, name: str) -> Pair:
+def settings_now(earlier: Settings, config: Path | None) -> Settings:
+    """Read the settings again, as a new node does; while they have an error, which it tells, the earlier ones do."""
+    try:
+        return load_settings(config)
+    except SettingsError:
+        return earlier
+
+
+def make_pair(own: Mapping[str, str], settings: Settings, config: Path | None, folder: Path) -> Pair:
+    """Return a pair that is not started yet.   own: the node's name and ports, for its environment."""
+    name = own[APPLICATION_VARIABLE]
     telling = {"NOTIFY_SOCKET": str(folder / SOCKET_NAME)}
-    environment = telling | settings.node_environment(name)
+    environment = {**telling, **own}
     workers = []
     if not settings.worker.address:
         address = environment["PARLEY_WORKER__ADDRESS"] = f"unix:{folder / name}.sock"

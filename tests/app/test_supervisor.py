@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from parley.app.settings import Settings
+from parley.app.settings import Settings, load_settings
 from parley.app.stop_signals import RETIRE
-from parley.app.supervisor import Pair, ServingName, Supervision
+from parley.app.supervisor import Pair, ServingName, Supervision, make_pair, settings_now
 from parley.app.supervisor_child import Keeper
 from tests.fakes.process import FakeProcess, FakeSpawner
 
@@ -225,6 +225,21 @@ def test_supervisor_that_was_killed_begins_with_the_name_that_served_last(tmp_pa
     ServingName(settings).keep("parley")
     assert ServingName(settings).names() == ("parley", "parley-b")
     ServingName(Settings(data_dir=tmp_path / "missing")).keep("parley-b")
+
+
+def test_pair_of_an_upgrade_has_the_settings_of_now_and_the_names_and_ports_of_the_start(tmp_path: Path) -> None:
+    config = tmp_path / "parley.toml"
+    config.write_text("[agents.a]\nflow = 'reception'\n[limits]\ndrain_s = 1.0\n")
+    first = load_settings(config)
+    config.write_text("[agents.a]\nflow = 'reception'\n[limits]\ndrain_s = 40.0\n[worker]\naddress = 'pool:50051'\n")
+    pair = make_pair(first.node_environment("parley-b"), settings_now(first, config), config, tmp_path)
+    assert (pair.name, pair.drain_s, len(pair.children)) == ("parley-b", 40.0, 1)
+
+
+def test_settings_that_have_an_error_now_leave_the_ones_of_the_start(tmp_path: Path) -> None:
+    first = Settings(data_dir=tmp_path)
+    (tmp_path / "parley.toml").write_text("[limits]\ndrain_s = 'long'\n")
+    assert settings_now(first, tmp_path / "parley.toml") is first
 
 
 def test_stop_in_the_middle_of_an_upgrade_stops_all_three(stage: Stage) -> None:
