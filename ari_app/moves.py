@@ -25,6 +25,8 @@ from parley.call_control import CallControlError, CallEvent, LegGone, LegId, Leg
 logger = logging.getLogger(__name__)
 
 CONTEXT = "parley-moved"
+RINGS_AFTER_S = 0.2
+"""A leg that talks already may be up only some milliseconds after it has come: it is told when it is in its place."""
 DISMISS_S = 5.0
 """For the old party's phone to hang up by itself, as phones do once a transfer has succeeded."""
 
@@ -127,11 +129,14 @@ class Moves:
         leg = self._book.get(leg_id)
         if leg is None or leg.state is LegState.ANSWERED:
             return
-        self._tell(self._book.arrived(leg_id))
-        self._no_longer_arriving(leg_id)
         ringing = self._ringing[leg_id] = asyncio.get_running_loop().create_future()
+        at_once, _ = await asyncio.wait({ringing}, timeout=RINGS_AFTER_S)
+        if not at_once:
+            self._tell(self._book.arrived(leg_id))
+            self._no_longer_arriving(leg_id)
         await ringing
-        self._arriving[leg_id] = asyncio.Event()
+        if not at_once:
+            self._arriving[leg_id] = asyncio.Event()
 
     async def _give_a_dialplan(self, leg_id: LegId) -> None:
         """Send the leg through `[parley-moved]`. Raises LegGone when it ends on the way."""

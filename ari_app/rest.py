@@ -17,7 +17,7 @@ from ari_app.asterisk_info import AsteriskInfo
 from ari_app.errors import AriRefused
 from ari_app.events import Channel, parse_channel
 from ari_app.http_client import AriHttp
-from parley.call_control import HangupCause
+from parley.call_control import HangupCause, PbxRefused
 
 DEADLINE_S = 5.0
 """For one request, connecting included. Asterisk answers within milliseconds or is in trouble."""
@@ -187,10 +187,8 @@ class AriRest:
             return await self._http.request(
                 "GET", ["channels", channel_id, "rtp_statistics"], lambda answer: int(answer["txcount"])
             )
-        except AriRefused as err:
-            if err.not_found:
-                return None
-            raise
+        except PbxRefused:  # 404 while the media are set up; 403 for a channel of a kind without RTP
+            return None
 
     async def continue_in_dialplan(self, channel_id: str, **place: str | int) -> None:
         """Let the dialplan go on where it was, or at `context`, `extension` and `priority`."""

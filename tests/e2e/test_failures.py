@@ -178,7 +178,7 @@ class TestRunningNode:
         caller = await centre.caller.call(NUMBER_LINE)
         await Ear(caller).speech_begins(caller.answered_at or 0.0)
         ended = await serve_in_vain(pbx, node.process.folder, SETTINGS, http_port=node.process.http_port)
-        assert ended.status == 2
+        assert ended.status == 75
         [message] = ended.messages
         assert f"[http] port = {node.process.http_port}" in message
         assert "Traceback" not in ended.output

@@ -147,7 +147,8 @@ def test_1000_starts_and_stops_leave_nothing_behind() -> None:
                 session.close()
     del session, engine
     gc.collect()
-    assert len(os.listdir("/proc/self/task")) == threads
+    # Threads of other tests of this process may end meanwhile.
+    assert len(os.listdir("/proc/self/task")) <= threads
     assert len(os.listdir("/proc/self/fd")) == descriptors
 
 
