@@ -168,7 +168,7 @@ class MediaSettings(Section):
     port_per_call: bool = False
     """Give each call a UDP port of its own, where the PBX's legs cannot be told apart by their addresses."""
     engines: int = Field(default=1, ge=1, le=64)
-    """Threads that carry RTP; one is enough for some 2,000 calls."""
+    """Threads that carry RTP."""
     cores: tuple[int, ...] = ()
     """Processors for the media engines, in turn; empty: the system chooses."""
     thread: bool = True
