@@ -147,9 +147,9 @@ def test_1000_starts_and_stops_leave_nothing_behind() -> None:
                 session.close()
     del session, engine
     gc.collect()
-    # Threads of other tests of this process may end meanwhile.
+    # What other tests of this process have left behind may go meanwhile.
     assert len(os.listdir("/proc/self/task")) <= threads
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert len(os.listdir("/proc/self/fd")) <= descriptors
 
 
 def test_calls_come_and_go_while_others_are_played_and_cleared(running: Running) -> None:
