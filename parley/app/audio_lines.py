@@ -17,7 +17,7 @@ from audio_fork.audiosocket_server import AudioSocketServer
 from audio_fork.rtp_audio import RtpAudio, RtpSettings
 from audio_fork.rtp_engine import RtpEngine
 from audio_fork.websocket_audio import WebSocketAudio
-from parley.app.settings import MediaSettings
+from parley.app.settings_tables import MediaSettings
 from parley.call_control import (
     AudioCodec,
     AudioPeer,

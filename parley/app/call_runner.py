@@ -25,7 +25,8 @@ from parley.app.logs import bind_call
 from parley.app.metrics import Metrics
 from parley.app.recordings import recording_path
 from parley.app.resume import ResumedCall
-from parley.app.settings import AgentSettings, Settings
+from parley.app.settings import Settings
+from parley.app.settings_tables import AgentSettings
 from parley.app.voices import FILLERS, FallbackVoice, synthesizer_engine
 from parley.app.whispers import Whispers
 from parley.call_control import (

@@ -21,7 +21,8 @@ from rich.table import Table
 from parley import __version__
 from parley.app.exit_status import exit_status
 from parley.app.findings import Finding, Level
-from parley.app.settings import DEFAULT_FILE, Settings, SettingsError, load_settings
+from parley.app.settings import DEFAULT_FILE, Settings, load_settings
+from parley.app.settings_tables import SettingsError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="AI voice agent for your own PBX.")
 init = typer.Typer(no_args_is_help=True, help="Write the settings and what the PBX needs.")

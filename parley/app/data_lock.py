@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from parley.app.exit_status import is_passing
-from parley.app.settings import NotYet, SettingsError
+from parley.app.settings_tables import NotYet, SettingsError
 
 
 @contextmanager

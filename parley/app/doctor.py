@@ -27,7 +27,8 @@ from parley.app.doctor_version import check_transfers, check_version
 from parley.app.findings import Finding, ok, problem, warning
 from parley.app.flows import load_agent_flow
 from parley.app.free_port import why_not_free
-from parley.app.settings import Settings, SettingsError
+from parley.app.settings import Settings
+from parley.app.settings_tables import SettingsError
 from parley.call_control import CallControlError, PbxUnavailable
 from parley.conversation.errors import FlowError
 

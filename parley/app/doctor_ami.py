@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from ari_app.ami import AmiClient, AmiEvent
 from ari_app.rest import AriRest
 from parley.app.findings import Finding, ok, problem, warning
-from parley.app.settings import AmiSettings, SettingsError
+from parley.app.settings_tables import AmiSettings, SettingsError
 from parley.call_control import AudioCodec, CallControlError, PbxUnavailable
 
 CHECK = "AMI"

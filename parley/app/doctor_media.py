@@ -9,7 +9,8 @@ from ari_app.asterisk_info import AsteriskInfo
 from parley.app.audio_probe import TONE_MS, RoundTrip
 from parley.app.findings import Finding, ok, problem, warning
 from parley.app.free_port import why_not_free
-from parley.app.settings import MediaSettings, Settings
+from parley.app.settings import Settings
+from parley.app.settings_tables import MediaSettings
 from parley.call_control import AudioCodec
 
 TRANSPORT_MODULES = {

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from parley.app.resources import shipped
-from parley.app.settings import AgentSettings, Settings
+from parley.app.settings import Settings
+from parley.app.settings_tables import AgentSettings
 from parley.conversation.errors import FlowError
 from parley.conversation.flow.loader import Flow, find_flow, load_flow
 

@@ -17,7 +17,7 @@ from audio_fork.refusals import Refusals
 from parley import __version__
 from parley.app.exit_status import is_passing
 from parley.app.metrics import Metrics
-from parley.app.settings import NotYet, SettingsError
+from parley.app.settings_tables import NotYet, SettingsError
 
 Check = Callable[[], Awaitable[str]]
 """Returns an empty string, or what is wrong; it does not raise."""

@@ -34,7 +34,8 @@ from parley.app.patient_call_log import PatientCallLog, committed
 from parley.app.prompt_warmer import warm_prompts
 from parley.app.readiness import started_checks, still_starting
 from parley.app.resume import FoundCall, ResumedCall, claim_calls, give_back, prepare
-from parley.app.settings import AmiSettings, Settings
+from parley.app.settings import Settings
+from parley.app.settings_tables import AmiSettings
 from parley.app.stop_signals import StopSignals
 from parley.app.switchboard import Switchboard
 from parley.app.whispers import Whispers

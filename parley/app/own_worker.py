@@ -14,7 +14,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from parley.app.child_process import worker_command
 from parley.app.metrics import Metrics
-from parley.app.settings import NotYet, Settings, SettingsError
+from parley.app.settings import Settings
+from parley.app.settings_tables import NotYet, SettingsError
 from parley.app.voices import synthesizer_engine
 from parley.conversation.errors import EngineUnavailable
 from parley.conversation.flow.flow import Flow

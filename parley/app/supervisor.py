@@ -21,7 +21,8 @@ from pathlib import Path
 from parley.app.child_process import ChildProcess, node_command, worker_command
 from parley.app.exit_status import CANNOT_WORK
 from parley.app.notify import READY
-from parley.app.settings import APPLICATION_VARIABLE, Settings, SettingsError, load_settings
+from parley.app.settings import APPLICATION_VARIABLE, Settings, load_settings
+from parley.app.settings_tables import SettingsError
 from parley.app.stop_signals import RETIRE
 from parley.app.supervisor_child import Keeper, Wanted
 

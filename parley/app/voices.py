@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
-from parley.app.settings import AgentSettings
+from parley.app.settings_tables import AgentSettings
 from parley.conversation.ports import SpeechChunk, SpeechRequest, Synthesizer
 
 DEFAULT_SYNTHESIZERS: Mapping[str, str] = {"en": "flite"}

@@ -12,7 +12,7 @@ from audio_fork.audiosocket_protocol import Kind, encode
 from audio_fork.errors import NoFreePort, NoPeer, TooManyCalls
 from media_core.events import PeerGone
 from parley.app.audio_lines import AudioSocketLines, RtpLines, audio_lines
-from parley.app.settings import MediaSettings
+from parley.app.settings_tables import MediaSettings
 from parley.call_control import (
     AudioCodec,
     AudioPeer,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from parley.app.doctor import dialplan_places
-from parley.app.settings import AmiSettings, AsteriskSettings, AudioSocketAppSettings, Settings
+from parley.app.settings import Settings
+from parley.app.settings_tables import AmiSettings, AsteriskSettings, AudioSocketAppSettings
 
 SUBROUTINES = Path(__file__).resolve().parents[2] / "dialplans" / "asterisk" / "extensions_parley.conf"
 

@@ -11,7 +11,8 @@ from ari_app.asterisk_info import AsteriskInfo
 from parley.app.audio_probe import RoundTrip
 from parley.app.doctor_media import check_audiosocket_port, check_round_trip, check_transport
 from parley.app.findings import Level
-from parley.app.settings import AmiSettings, AsteriskSettings, AudioSocketAppSettings, MediaSettings, Settings
+from parley.app.settings import Settings
+from parley.app.settings_tables import AmiSettings, AsteriskSettings, AudioSocketAppSettings, MediaSettings
 
 
 def settings_with(**media: Any) -> Settings:

@@ -12,7 +12,8 @@ from parley.app.cli import user_errors
 from parley.app.data_lock import data_lock
 from parley.app.exit_status import CANNOT_WORK, TRY_AGAIN, exit_status
 from parley.app.own_worker import check_engines
-from parley.app.settings import AgentSettings, NotYet, Settings, SettingsError
+from parley.app.settings import Settings
+from parley.app.settings_tables import AgentSettings, NotYet, SettingsError
 from parley.call_control import PbxRefused, PbxUnavailable
 from parley.conversation.errors import FlowError
 from parley.store import SchemaTooNew, StoreDamaged, StoreUnavailable

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from parley.app.health import HealthServer
 from parley.app.metrics import Metrics
-from parley.app.settings import SettingsError
+from parley.app.settings_tables import SettingsError
 
 
 class Checks:

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from parley.app.settings import SettingsError, load_settings
+from parley.app.settings import load_settings
+from parley.app.settings_tables import SettingsError
 from parley.call_control import AudioCodec
 
 MINIMAL = '[agents.reception]\nflow = "appointment"\n'

@@ -26,7 +26,7 @@ from media_core.rtp import build_rtp
 from media_core.tones import ToneDetector, tone
 from parley.app import audio_probe
 from parley.app.audio_lines import AudioLine, AudioLines, AudioSocketLines, RtpLine, RtpLines, audio_lines
-from parley.app.settings import MediaSettings
+from parley.app.settings_tables import MediaSettings
 from parley.call_control import (
     AudioCodec,
     DigitReceived,

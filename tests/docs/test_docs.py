@@ -21,7 +21,8 @@ from parley.app.doctor_media import TRANSPORT_MODULES
 from parley.app.init_asterisk import Choices, init_asterisk
 from parley.app.metrics import Metrics
 from parley.app.readiness import started_checks
-from parley.app.settings import AgentSettings, Settings, load_settings
+from parley.app.settings import Settings, load_settings
+from parley.app.settings_tables import AgentSettings
 from parley.app.switchboard import Switchboard
 from parley.conversation.record import EndReason
 from parley.store import Database
