@@ -23,8 +23,7 @@ from parley.call_control import (
     PbxRefused,
     RtpTarget,
 )
-from tests.contract.benches import EventLog
-from tests.contract.test_call_control import listening
+from tests.contract.benches import EventLog, listening
 from tests.fakes.call_control import FakeCallControl
 
 

@@ -39,8 +39,7 @@ from parley.call_control import (
     SipTarget,
 )
 from tests.ari_app.ami_server import SECRET, USERNAME, AmiServer, ami_server
-from tests.contract.benches import EventLog, until
-from tests.contract.test_call_control import listening
+from tests.contract.benches import EventLog, listening, until
 
 LEG = LegId("1795580736.0")
 TICKET = "1ada6043-f88d-42e0-99ed-bc289cf51513"

@@ -8,8 +8,7 @@ from parley.call_control import LegEnded, LegLeft, LegOffered, QueueJoined, Queu
 from tests.ari_app.ami_server import SECRET, USERNAME, AmiServer, ami_server
 from tests.ari_app.ari_server import PASSWORD, AriServer, ari_server
 from tests.ari_app.ari_server import USERNAME as ARI_USERNAME
-from tests.contract.benches import EventLog
-from tests.contract.test_call_control import listening
+from tests.contract.benches import EventLog, listening
 
 
 async def test_leg_is_followed_into_the_queue_and_until_it_has_left_it() -> None:

@@ -6,7 +6,8 @@ A bench is a CallControl with the other side of it: parties that dial, ring, ans
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
 from parley.call_control import AudioPeer, CallControl, CallEvent, HangupCause, LegId
@@ -218,3 +219,15 @@ class FakeBench:
 
     async def variable(self, leg_id: LegId, name: str) -> str:
         return self.pbx.record(leg_id).variables_set[name]
+
+
+@asynccontextmanager
+async def listening(control: CallControl) -> AsyncIterator[EventLog]:
+    """Collect the control's events while the block runs."""
+    log = EventLog(control)
+    async with asyncio.TaskGroup() as group:
+        collecting = group.create_task(log.run())
+        try:
+            yield log
+        finally:
+            collecting.cancel()

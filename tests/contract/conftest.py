@@ -1,4 +1,7 @@
-"""One Asterisk for all contract tests of a module."""
+"""One Asterisk for all contract tests of a module, and for each test its bench and the events of it.
+
+A module that brings its own `bench` (another PBX, a fake) has the last word.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from tests.contract.asterisk_bench import contract_asterisk
+from tests.contract.asterisk_bench import AsteriskBench, asterisk_bench, contract_asterisk
+from tests.contract.benches import EventLog, listening
 from tests.support.asterisk import Asterisk, require_asterisk
 
 
@@ -16,3 +20,17 @@ async def asterisk() -> AsyncIterator[Asterisk]:
     require_asterisk()
     async with contract_asterisk() as pbx:
         yield pbx
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def bench(asterisk: Asterisk) -> AsyncIterator[AsteriskBench]:
+    """Phones and an adapter at the module's Asterisk."""
+    async with asterisk_bench(asterisk) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def log(bench: AsteriskBench) -> AsyncIterator[EventLog]:
+    """What the bench's adapter tells."""
+    async with listening(bench.control) as collecting:
+        yield collecting

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-import pytest_asyncio
 
 from ari_app import AriCallControl, AriNotLoaded, AriRest
 from ari_app.backoff import Backoff
@@ -33,9 +32,9 @@ from parley.call_control import (
     RtpTarget,
     SipTarget,
 )
-from tests.contract.asterisk_bench import AsteriskBench, asterisk_bench, connected
-from tests.contract.benches import ARGUMENTS, EventLog, deaf, until
-from tests.contract.test_call_control import AWKWARD, NOWHERE, listening
+from tests.contract.asterisk_bench import AsteriskBench, connected
+from tests.contract.benches import ARGUMENTS, EventLog, deaf, listening, until
+from tests.contract.test_call_control import AWKWARD, NOWHERE
 from tests.support.asterisk import Asterisk
 from tests.support.hearing import frequency_hz, level_dbfs
 from tests.support.phone_media import MediaClock, MediaStream
@@ -45,18 +44,6 @@ from tests.support.sip_phone import PhoneCall
 pytestmark = [pytest.mark.contract, pytest.mark.asyncio(loop_scope="module")]
 
 LOW_HZ, MIDDLE_HZ, HIGH_HZ = 400, 700, 1100
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def bench(asterisk: Asterisk) -> AsyncIterator[AsteriskBench]:
-    async with asterisk_bench(asterisk) as bench:
-        yield bench
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def log(bench: AsteriskBench) -> AsyncIterator[EventLog]:
-    async with listening(bench.control) as log:
-        yield log
 
 
 @asynccontextmanager

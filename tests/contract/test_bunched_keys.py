@@ -9,12 +9,11 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
-import pytest_asyncio
 
 from parley.call_control import DigitReceived
-from tests.contract.asterisk_bench import AsteriskBench, PhoneParty, asterisk_bench
+from tests.contract.asterisk_bench import AsteriskBench, PhoneParty
 from tests.contract.benches import EventLog, until
-from tests.contract.test_call_control import answered, listening
+from tests.contract.test_call_control import answered
 from tests.support.asterisk import Asterisk
 from tests.support.phone_line import PhoneLine
 
@@ -24,18 +23,6 @@ KEY_MS = 160
 HELD_S = 0.2
 """Longer than it takes to press the keys: so long after the last they still wait."""
 LAST_KEY = "9"
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def bench(asterisk: Asterisk) -> AsyncIterator[AsteriskBench]:
-    async with asterisk_bench(asterisk) as bench:
-        yield bench
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def log(bench: AsteriskBench) -> AsyncIterator[EventLog]:
-    async with listening(bench.control) as log:
-        yield log
 
 
 @asynccontextmanager

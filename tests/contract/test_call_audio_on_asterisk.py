@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
-import pytest_asyncio
 
 from audio_fork.audio_connection import AudioConnection
 from audio_fork.audiosocket_protocol import Kind, encode
@@ -39,9 +38,8 @@ from parley.call_control import (
     RtpTarget,
     WebSocketPeer,
 )
-from tests.contract.asterisk_bench import AsteriskBench, asterisk_bench
-from tests.contract.benches import EventLog, deaf, until
-from tests.contract.test_call_control import listening
+from tests.contract.asterisk_bench import AsteriskBench
+from tests.contract.benches import EventLog, deaf, listening, until
 from tests.support.asterisk import Asterisk
 from tests.support.hearing import frequency_hz, level_dbfs, silence_after, speech_segments
 from tests.support.phone_call import PhoneCall
@@ -84,12 +82,6 @@ class Call:
 
 
 LAST_WITH_COMPANDED_RTP_ONLY = 16
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def bench(asterisk: Asterisk) -> AsyncIterator[AsteriskBench]:
-    async with asterisk_bench(asterisk) as bench:
-        yield bench
 
 
 def lines_of(way: str) -> AbstractAsyncContextManager[AudioLines]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
@@ -56,6 +55,7 @@ from tests.contract.benches import (
     Party,
     PeerNote,
     deaf,
+    listening,
 )
 from tests.support.asterisk import Asterisk
 
@@ -63,18 +63,6 @@ NOWHERE = RtpTarget("127.0.0.1", 9)
 """Discard port: where audio goes when nobody needs to hear it."""
 AWKWARD = 'a,b ${EXTEN} 100% {x} "quoted" \\ ; é + & = 中文 |'
 """What a caller may say and a variable must hold, unchanged."""
-
-
-@asynccontextmanager
-async def listening(control: CallControl) -> AsyncIterator[EventLog]:
-    """Collect the control's events while the block runs."""
-    log = EventLog(control)
-    async with asyncio.TaskGroup() as group:
-        collecting = group.create_task(log.run())
-        try:
-            yield log
-        finally:
-            collecting.cancel()
 
 
 async def offered(bench: Bench, log: EventLog) -> tuple[Party, Leg]:

@@ -11,14 +11,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-import pytest_asyncio
 
 from ari_app.dead_man import OFFER_GRACE_S
 from parley.call_control import LegEnded, LegGone, LegHeld, LegId, LegLeft, LegOffered, LegReplaced, LegRetrieved
-from tests.contract.asterisk_bench import AsteriskBench, asterisk_bench, connected
-from tests.contract.benches import EventLog, until
+from tests.contract.asterisk_bench import AsteriskBench, connected
+from tests.contract.benches import EventLog, listening, until
 from tests.contract.test_asterisk import attach, hears, streams, talking
-from tests.contract.test_call_control import listening
 from tests.support.asterisk import Asterisk
 from tests.support.phone_media import MediaStream
 from tests.support.recording import tone
@@ -29,18 +27,6 @@ pytestmark = [pytest.mark.contract, pytest.mark.asyncio(loop_scope="module")]
 LOW_HZ, MIDDLE_HZ, HIGH_HZ = 400, 700, 1100
 LAST_WITHOUT_TRANSFERS_FOR_US = 18
 """Asterisk 20 and later may leave transfers to us, from some minor release on."""
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def bench(asterisk: Asterisk) -> AsyncIterator[AsteriskBench]:
-    async with asterisk_bench(asterisk) as bench:
-        yield bench
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def log(bench: AsteriskBench) -> AsyncIterator[EventLog]:
-    async with listening(bench.control) as log:
-        yield log
 
 
 async def test_caller_whom_an_operator_redirects_has_left_and_nothing_of_ours_stays(

@@ -24,8 +24,7 @@ from parley.call_control import (
     QueueJoined,
     QueueLeft,
 )
-from tests.contract.benches import EventLog, until
-from tests.contract.test_call_control import listening
+from tests.contract.benches import EventLog, listening, until
 from tests.dialplans.call_centre import CallCentre, open_call_centre
 from tests.support.asterisk import Asterisk, require_asterisk
 from tests.support.phone_call import PhoneCall

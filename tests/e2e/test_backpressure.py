@@ -18,14 +18,13 @@ from benchmarks.processes import children_running
 from demo.ear import Ear
 from parley.app.voices import FILLERS
 from parley.conversation.record import EndReason
-from tests.e2e.site import DIALPLAN, NUMBER_LINE, Node, agent_heard, serving
+from tests.e2e.site import DIALPLAN, NUMBER_LINE, QUESTION, Node, agent_heard, serving
 from tests.support.asterisk import Asterisk, require_asterisk
 from tests.support.sip_phone import SipPhone
 from tests.support.speech import require_speech
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
-QUESTION = "What is your number?"
 STOPPED_S = 2.5
 """Shorter than it takes the node to find the worker ill and to end it (Watch)."""
 PACKETS_PER_S = 50

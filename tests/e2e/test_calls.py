@@ -20,6 +20,9 @@ from tests.e2e.site import (
     DIALPLAN,
     MAIN_NUMBER,
     NUMBER_LINE,
+    NUMBER_WORDS,
+    QUESTION,
+    READ_BACK,
     RECEPTION,
     SETTINGS,
     Node,
@@ -36,9 +39,6 @@ from tests.support.speech import caller_says, require_speech
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
 LINES_LINE = "822"
-QUESTION = "What is your number?"
-NUMBER_WORDS = "four seven one five zero eight"
-READ_BACK = "You said 4 7 1 5 0 8."
 MUSIC_DBFS = -50.0
 YIELD_S = 0.4
 """From a key's first packet to the agent's silence at the phone."""

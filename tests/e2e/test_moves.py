@@ -17,6 +17,9 @@ from tests.e2e.site import (
     DIALPLAN,
     MAIN_NUMBER,
     NUMBER_LINE,
+    NUMBER_WORDS,
+    QUESTION,
+    READ_BACK,
     RECEPTION,
     SETTINGS,
     Node,
@@ -31,9 +34,6 @@ from tests.support.speech import caller_says, require_speech
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
-QUESTION = "What is your number?"
-NUMBER_WORDS = "four seven one five zero eight"
-READ_BACK = "You said 4 7 1 5 0 8."
 OTHER_WORDS = "nine nine nine nine nine nine"
 HOLD_S = 6.0
 """Longer than the flow waits for an answer (1.5 s) twice."""

@@ -18,16 +18,13 @@ from parley.app.findings import Level
 from parley.app.settings import load_settings
 from parley.conversation.record import EndReason
 from tests.dialplans.call_centre import open_call_centre
-from tests.e2e.site import DIALPLAN, NUMBER_LINE, SETTINGS, agent_heard, serving
+from tests.e2e.site import DIALPLAN, NUMBER_LINE, NUMBER_WORDS, READ_BACK, SETTINGS, agent_heard, serving
 from tests.support.asterisk import Asterisk, require_asterisk
 from tests.support.parley_process import free_port
 from tests.support.phone_call import PhoneCall
 from tests.support.speech import caller_says, require_speech
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
-
-NUMBER_WORDS = "four seven one five zero eight"
-READ_BACK = "You said 4 7 1 5 0 8."
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -61,6 +61,13 @@ class Case:
         self._talked[caller.name] = asyncio.Event()
         return caller
 
+    async def in_mid_call(self) -> AnsweringCaller:
+        """Let a caller dial and be understood, and take down the records as they are just before the fault."""
+        caller = self.dial()
+        await caller.understood()
+        await self.commit()
+        return caller
+
     async def commit(self) -> None:
         """Take down what the record holds now, just before a fault: all of it must be there in the end."""
         self._committed = await self.site.records()

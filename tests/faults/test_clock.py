@@ -43,9 +43,7 @@ async def site(site: FaultSite, clock: SteppedClock) -> AsyncIterator[FaultSite]
     ],
 )
 async def test_clock_is_stepped(case: Case, site: FaultSite, clock: SteppedClock, step_s: float) -> None:
-    caller = case.dial()
-    await caller.understood()
-    await case.commit()
+    caller = await case.in_mid_call()
     clock.step(step_s)
     await case.go_on(caller, time.monotonic())
     end = (await site.records())[-1].end

@@ -50,9 +50,7 @@ def cuts(link: str) -> list[object]:
 
 async def cut(case: Case, network: Network, link: str, seconds: float) -> None:
     """Cut a link in the middle of a conversation, and judge what becomes of its caller."""
-    caller = case.dial()
-    await caller.understood()
-    await case.commit()
+    caller = await case.in_mid_call()
     await network.cut(link)
     try:
         await asyncio.sleep(seconds)
@@ -90,9 +88,7 @@ async def test_link_of_an_audio_connection_is_cut(
 @pytest.mark.parametrize("seconds", cuts("AMI"))
 async def test_ami_link_is_cut(case: Case, site: FaultSite, network: Network, seconds: float) -> None:
     """Calls do not need AMI: the caller goes into the queue meanwhile, of which AMI would tell."""
-    caller = case.dial()
-    await caller.understood()
-    await case.commit()
+    caller = await case.in_mid_call()
     await network.cut("ami")
     mended_s = time.monotonic() + seconds
     caller.ask_for_a_person()

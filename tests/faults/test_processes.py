@@ -1,4 +1,4 @@
-"""Node and Asterisk are allowed to die, or to stand still, in the middle of a call."""
+"""Parley may be absent, and node and Asterisk may stand still or die, in the middle of a call."""
 
 from __future__ import annotations
 
@@ -21,31 +21,9 @@ async def test_caller_reaches_a_person_while_parley_is_not_running(site: FaultSi
     await site.start_node()
 
 
-@pytest.mark.case("node killed for good")
-async def test_caller_of_a_node_that_is_killed_reaches_a_person(site: FaultSite, case: Case) -> None:
-    caller = case.dial()
-    await caller.understood()
-    await case.commit()
-    await site.kill_node()
-    await case.end(caller)
-    await site.start_node()
-
-
-@pytest.mark.case("node killed in mid-call and back")
-async def test_caller_of_a_node_that_is_killed_and_comes_back_is_served_on(site: FaultSite, case: Case) -> None:
-    caller = case.dial()
-    await caller.understood()
-    await case.commit()
-    await site.kill_node()
-    await site.start_node()
-    await case.end(caller, as_="resumed")
-
-
 @pytest.mark.case("node stands still for 15 s")
 async def test_caller_of_a_node_that_stands_still_reaches_a_person(site: FaultSite, case: Case) -> None:
-    caller = case.dial()
-    await caller.understood()
-    await case.commit()
+    caller = await case.in_mid_call()
     os.kill(site.node.pid, signal.SIGSTOP)
     try:
         await asyncio.sleep(15.0)
@@ -57,9 +35,7 @@ async def test_caller_of_a_node_that_stands_still_reaches_a_person(site: FaultSi
 @pytest.mark.case("Asterisk killed in mid-call and back")
 async def test_next_caller_of_an_asterisk_that_is_killed_and_comes_back_is_served(site: FaultSite, case: Case) -> None:
     """The call itself ends with Asterisk, which carries it: it is judged until then."""
-    caller = case.dial()
-    await caller.understood()
-    await case.commit()
+    caller = await case.in_mid_call()
     await site.pbx.kill()
     await case.lose(caller)
     await site.pbx.restart()

@@ -84,9 +84,7 @@ def write_for_ever(file: IO[bytes], octets: bytes) -> NoReturn:
 
 @pytest.mark.case("disk full")
 async def test_callers_are_served_while_the_disk_is_full(site: FaultSite, case: Case) -> None:
-    caller = case.dial()
-    await caller.understood()
-    await case.commit()
+    caller = await case.in_mid_call()
     filler = fill(disk_of(site).path(site.place.data.parent))
     await case.go_on(caller, time.monotonic())
     meanwhile = case.dial()
@@ -117,9 +115,7 @@ async def locked(site: FaultSite, seconds: float) -> AsyncIterator[None]:
 
 @pytest.mark.case("database locked for 30 s")
 async def test_callers_are_served_while_the_database_is_locked(site: FaultSite, case: Case) -> None:
-    caller = case.dial()
-    await caller.understood()
-    await case.commit()
+    caller = await case.in_mid_call()
     async with locked(site, LOCKED_S):
         await caller.understood(after_s=time.monotonic())
         await case.end(case.dial())

@@ -49,9 +49,7 @@ async def speak_to(ports: Sequence[int], pcm: bytes) -> int:
 async def test_strangers_datagrams_are_neither_heard_nor_understood(site: FaultSite, case: Case) -> None:
     words = caller_says(STRANGER_WORDS, "kal")
     idle = set(udp_ports_of(site.pbx.pid))
-    caller = case.dial()
-    await caller.understood()
-    await case.commit()
+    caller = await case.in_mid_call()
     own = udp_ports_of(site.node.pid)
     pbx = [port for port in udp_ports_of(site.pbx.pid) if port not in idle]
     assert own

@@ -86,9 +86,7 @@ async def knock_at(ports: Sequence[int], openings: Sequence[bytes], seconds: flo
 @pytest.mark.case("strangers' TCP on the AudioSocket port, and a caller who comes meanwhile")
 async def test_strangers_connections_are_neither_heard_nor_in_the_way(site: FaultSite, case: Case) -> None:
     words = caller_says(STRANGER_WORDS, "kal")
-    first = case.dial()
-    await first.understood()
-    await case.commit()
+    first = await case.in_mid_call()
     [port] = set(listening_ports_of(site.node.pid)) - {site.node.http_port}
     began_s = time.monotonic()
     attack = asyncio.create_task(knock_at([port], audiosocket_openings(words), LONG_ATTACK_S))
@@ -108,9 +106,7 @@ async def test_strangers_connections_are_neither_heard_nor_in_the_way(site: Faul
 
 @pytest.mark.case("strangers' WebSocket, HTTP and TLS on all ports of Parley's")
 async def test_nonsense_on_every_port_harms_no_call(site: FaultSite, case: Case) -> None:
-    caller = case.dial()
-    await caller.understood()
-    await case.commit()
+    caller = await case.in_mid_call()
     ports = listening_ports_of(site.node.pid)
     assert len(ports) == 2
     refused = await site.metric("parley_audiosocket_refused_total", why="no_audiosocket")

@@ -24,9 +24,7 @@ MOST_OVERWRITTEN = 1 << 20
 
 async def in_mid_sentence(case: Case) -> AnsweringCaller:
     """Have a conversation, and return when the caller is in the middle of their second answer."""
-    caller = case.dial()
-    await caller.understood()
-    await case.commit()
+    caller = await case.in_mid_call()
     await caller.speaking.wait()
     await asyncio.sleep(WITHIN_S)
     return caller
