@@ -23,9 +23,9 @@ from audio_fork.audiosocket_protocol import (
 )
 from audio_fork.clock import PlayoutClock
 from audio_fork.codecs import audiosocket_codec
-from audio_fork.errors import BadPeer, NoFreePort
+from audio_fork.errors import BadPeer
 from audio_fork.refusals import Refusals
-from audio_fork.sockets import Address, notice_dead_peer, unacknowledged_octets
+from audio_fork.sockets import Address, kind_of, notice_dead_peer, unacknowledged_octets
 
 CONNECT_WITHIN_S = 5.0
 """How long an id waits for its connection."""
@@ -64,7 +64,7 @@ class AudioSocketServer:
         try:
             self._server = await loop.create_server(lambda: _Connection(self), host, port, backlog=BACKLOG)
         except OSError as err:
-            raise NoFreePort(
+            raise kind_of(err)(
                 f"the AudioSocket port {host}:{port} cannot be opened ({err.strerror or err}): is another node "
                 "running here? Choose media.audiosocket_port, or an address of this machine"
             ) from err

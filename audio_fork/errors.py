@@ -6,6 +6,7 @@ MediaError (media_core)
     ├── BadAudio         our own misuse: PCM that is not whole samples, or more than the playout queue holds
     ├── NotConnectable   our own misuse: connected twice, or after the connection was closed
     ├── NoFreePort       ours: no port could be bound (retryable: calls end and free theirs)
+    │   └── NotOurAddress  the settings: no port of an address that this machine does not have
     ├── TooManyCalls     ours: the media engine has no place left (retryable: calls end and leave theirs)
     ├── NoPeer           the other side: the PBX did not connect, or could not be connected with (retryable)
     └── BadPeer          the other side: what connected, or was connected with, does not speak the protocol
@@ -45,6 +46,13 @@ class NoFreePort(AudioForkError):
 
     code = "audio_no_free_port"
     retryable = True
+
+
+class NotOurAddress(NoFreePort):
+    """The address to listen on is none of this machine's: it stays so until somebody changes one of the two."""
+
+    code = "audio_not_our_address"
+    retryable = False
 
 
 class TooManyCalls(AudioForkError):

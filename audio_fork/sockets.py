@@ -8,7 +8,7 @@ import socket
 import struct
 import termios
 
-from audio_fork.errors import NoFreePort
+from audio_fork.errors import NoFreePort, NotOurAddress
 
 Address = tuple[str, int]
 
@@ -22,7 +22,7 @@ def bind_udp(host: str, ports: range | None) -> socket.socket:
 
     Raises NoFreePort.
     """
-    reason = "the range is empty"
+    reason, kind = "the range is empty", NoFreePort
     for port in (0,) if ports is None else ports:
         sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         try:
@@ -30,12 +30,17 @@ def bind_udp(host: str, ports: range | None) -> socket.socket:
             sock.bind((host, port))
         except OSError as err:
             sock.close()
-            reason = err.strerror or str(err)
+            reason, kind = err.strerror or str(err), kind_of(err)
             if err.errno not in (errno.EADDRINUSE, errno.EACCES):
                 break
         else:
             return sock
-    raise NoFreePort(_no_port_message(host, ports, reason))
+    raise kind(_no_port_message(host, ports, reason))
+
+
+def kind_of(err: OSError) -> type[NoFreePort]:
+    """Return the error for a port that the system did not give."""
+    return NotOurAddress if err.errno == errno.EADDRNOTAVAIL else NoFreePort
 
 
 def _no_port_message(host: str, ports: range | None, reason: str) -> str:

@@ -14,7 +14,7 @@ import uvloop
 from audio_fork import audiosocket_server
 from audio_fork.audiosocket_protocol import Kind, encode
 from audio_fork.audiosocket_server import AudioSocketServer
-from audio_fork.errors import NoFreePort, NoPeer, UnknownCodec
+from audio_fork.errors import NoFreePort, NoPeer, NotOurAddress, UnknownCodec
 from media_core.events import DigitHeard, PeerGone
 from tests.audio_fork.virtual_time import ManualTime
 
@@ -341,6 +341,12 @@ async def test_what_a_pbx_does_not_take_is_dropped_rather_than_played_in_a_burst
 async def test_a_port_that_is_taken_is_named(server: AudioSocketServer) -> None:
     with pytest.raises(NoFreePort, match=f"{server.address[1]}"):
         await AudioSocketServer().listen(*server.address)
+
+
+async def test_an_address_of_another_machine_is_not_worth_another_try() -> None:
+    with pytest.raises(NotOurAddress) as caught:
+        await AudioSocketServer().listen("192.0.2.77", 0)
+    assert not caught.value.retryable
 
 
 async def test_codecs_that_asterisk_does_not_take_back_are_refused(server: AudioSocketServer) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from audio_fork.errors import NoFreePort
+from audio_fork.errors import NoFreePort, NotOurAddress
 from audio_fork.sockets import bind_udp, notice_dead_peer, unacknowledged_octets
 from media_core.errors import MediaError
 
@@ -53,9 +53,10 @@ def test_an_empty_range_is_refused() -> None:
 
 
 def test_an_address_of_another_machine_is_refused_at_once() -> None:
-    with pytest.raises(NoFreePort, match=r"192\.0\.2\.77"):
+    with pytest.raises(NotOurAddress, match=r"192\.0\.2\.77") as caught:
         bind_udp("192.0.2.77", range(20000, 65535))
-    with pytest.raises(NoFreePort, match="an address of this machine"):
+    assert not caught.value.retryable, "no supervisor gets it by trying again"
+    with pytest.raises(NotOurAddress, match="an address of this machine"):
         bind_udp("192.0.2.77", None)
 
 

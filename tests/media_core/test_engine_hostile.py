@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -90,7 +91,9 @@ fields = st.fixed_dictionaries(
 
 @settings(max_examples=60)
 @given(st.lists(st.lists(fields, max_size=6), max_size=25))
-def test_any_stream_of_packets_leaves_the_clock_and_the_other_direction_as_they_are(beats: list[list[dict]]) -> None:  # type: ignore[type-arg]
+def test_any_stream_of_packets_leaves_the_clock_and_the_other_direction_as_they_are(
+    beats: list[list[dict[str, Any]]],
+) -> None:
     bench = Bench()
     try:
         session, phone = bench.call("ulaw")
