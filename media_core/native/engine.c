@@ -77,6 +77,8 @@ static void count(_Atomic int64_t *counter, int64_t more) {
 
 static int64_t counted(_Atomic int64_t *counter) { return atomic_load_explicit(counter, memory_order_relaxed); }
 
+static int64_t dropped_at(int socket) { return socket < 0 ? 0 : (int64_t)pm_socket_dropped(socket); }
+
 pm_engine_stats pm_engine_stats_of(pm_engine *engine) {
     return (pm_engine_stats){
         .ticks = counted(&engine->ticks),
@@ -86,7 +88,7 @@ pm_engine_stats pm_engine_stats_of(pm_engine *engine) {
         .received = counted(&engine->received),
         .unsent = counted(&engine->unsent),
         .dropped_events = (int64_t)atomic_load_explicit(&engine->events.dropped, memory_order_relaxed),
-        .dropped_by_kernel = engine->setup.socket < 0 ? 0 : (int64_t)pm_socket_dropped(engine->setup.socket),
+        .dropped_by_kernel = counted(&engine->dropped_by_kernel) + dropped_at(engine->setup.socket),
         .running = counted(&engine->running),
         .busy_ns = counted(&engine->busy_ns),
     };
@@ -145,8 +147,9 @@ static uint32_t slot_for_another(const pm_engine *engine) {
 
 /* Throw away what came before there was a peer: nobody can say whose it is. */
 static void discard_waiting(pm_engine *engine, int socket) {
-    engine->own_inbox.most = PM_BATCH;
-    for (int i = 0; i < MAX_STALE_DATAGRAMS && pm_inbox_next(&engine->own_inbox, socket, 0) != NULL; i++) {
+    for (int left = MAX_STALE_DATAGRAMS; left > 0; left--) {
+        engine->own_inbox.most = left < PM_BATCH ? left : PM_BATCH;
+        if (pm_inbox_next(&engine->own_inbox, socket, 0) == NULL) return;
         pm_inbox_take(&engine->own_inbox);
     }
 }
@@ -154,6 +157,7 @@ static void discard_waiting(pm_engine *engine, int socket) {
 static void connect_session(pm_engine *engine, pm_session *session) {
     uint32_t slot = slot_for_another(engine);
     session->running = true;
+    session->connected_ns = engine->now_ns;
     session->slot = slot;
     session->place = engine->slot_sizes[slot]++;
     engine->slot_members[slot][session->place] = session->number;
@@ -177,6 +181,8 @@ static void end_session(pm_engine *engine, pm_session *session) {
         count(&engine->running, -1);
         if (session->setup.own_socket < 0) pm_directory_remove(&engine->directory, &session->peer_address);
     }
+    count(&engine->dropped_by_kernel, dropped_at(session->setup.own_socket));
+    engine->ended++;
     atomic_store_explicit(&session->ended, true, memory_order_release);
 }
 
@@ -207,10 +213,11 @@ static void receive(pm_engine *engine, int64_t latest_ns, int64_t now_ns) {
         const pm_datagram *datagram = pm_inbox_next(&engine->inbox, engine->setup.socket, now_ns);
         if (datagram == NULL || datagram->arrived_ns > latest_ns) break;
         uint32_t number = pm_directory_find(&engine->directory, &datagram->sender);
-        if (number == PM_NO_SESSION) {
+        pm_session *session = number == PM_NO_SESSION ? NULL : &engine->slab.sessions[number];
+        if (session == NULL || datagram->arrived_ns < session->connected_ns) {
             strangers++;
         } else {
-            pm_session_hear(&engine->slab.sessions[number], datagram, &engine->events);
+            pm_session_hear(session, datagram, &engine->events);
         }
         pm_inbox_take(&engine->inbox);
         taken++;
@@ -219,12 +226,13 @@ static void receive(pm_engine *engine, int64_t latest_ns, int64_t now_ns) {
     count(&engine->strangers, strangers);
 }
 
-/* The same for a session's own port: with its beat, and one by one where time is being caught up. */
+/* The same for a session's own port: with its beat, and one by one where time is being caught up. No more is fetched than
+ * is taken: all such sessions share the inbox, and what stayed in it would be heard in the next one's call. */
 static void receive_own(pm_engine *engine, pm_session *session, int64_t latest_ns, int64_t now_ns) {
     int socket = session->setup.own_socket;
     bool catching_up = latest_ns < now_ns;
-    engine->own_inbox.most = catching_up ? 1 : PM_BATCH;
-    for (int taken = 0; taken < PM_BATCH; taken++) {
+    for (int left = PM_BATCH; left > 0; left--) {
+        engine->own_inbox.most = catching_up ? 1 : left;
         if (catching_up && pm_socket_oldest(socket, now_ns) > latest_ns) return;
         const pm_datagram *datagram = pm_inbox_next(&engine->own_inbox, socket, now_ns);
         if (datagram == NULL) return;
@@ -287,24 +295,34 @@ static void note_lateness(pm_engine *engine, int64_t late_ns, int64_t slots) {
                                                        .samples = (int32_t)slots});
 }
 
+/* For events, and for sessions that have ended: the reader gives back what belonged to them. */
 static void signal_events(pm_engine *engine) {
-    uint64_t written = pm_ring_next_written(&engine->events.ring);
-    if (written == engine->events_signalled || engine->setup.event_fd < 0) return;
-    engine->events_signalled = written;
+    uint64_t news = pm_ring_next_written(&engine->events.ring) + engine->ended;
+    if (news == engine->news_signalled || engine->setup.event_fd < 0) return;
+    engine->news_signalled = news;
     uint64_t one = 1;
     /* It fails only where its count is full, and then the reader is being woken already. */
     (void)!write(engine->setup.event_fd, &one, sizeof one);
 }
 
+/* Let this much time be none for the sessions. */
+static void lose(pm_engine *engine, int64_t lost_ns) {
+    count(&engine->lost_ms, lost_ns / 1000000);
+    engine->next_ns += lost_ns;
+    for (uint32_t slot = 0; slot < engine->setup.slots; slot++) {
+        for (uint32_t place = 0; place < engine->slot_sizes[slot]; place++) {
+            engine->slab.sessions[engine->slot_members[slot][place]].start_ns += lost_ns;
+        }
+    }
+}
+
 int64_t pm_engine_run(pm_engine *engine, int64_t now_ns) {
     int64_t slots = 0;
+    engine->now_ns = now_ns;
     pm_engine_obey(engine);
     if (engine->next_ns == 0) engine->next_ns = now_ns;
     int64_t late_ns = now_ns - engine->next_ns;
-    if (late_ns > MAX_BEHIND_NS) {
-        count(&engine->lost_ms, late_ns / 1000000);
-        engine->next_ns += late_ns;
-    }
+    if (late_ns > MAX_BEHIND_NS) lose(engine, late_ns);
     while (engine->next_ns <= now_ns) {
         run_slot(engine, now_ns);
         engine->next_ns += engine->slot_ns;

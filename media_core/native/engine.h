@@ -88,6 +88,7 @@ typedef struct pm_engine {
     pm_histogram duration; /* of what was due at once */
     _Atomic bool stopping;
     _Atomic int64_t ticks, late_ticks, lost_ms, strangers, received, unsent, running, busy_ns;
+    _Atomic int64_t dropped_by_kernel; /* at the own ports of sessions that have ended */
 
     /* The media thread's. */
     pm_directory directory;
@@ -96,7 +97,9 @@ typedef struct pm_engine {
     uint32_t slot_sizes[PM_SLOTS_MAX];
     uint32_t *slot_members[PM_SLOTS_MAX]; /* numbers of sessions */
     uint32_t receive_limit;
-    uint64_t events_signalled;
+    int64_t now_ns;       /* of the run going on, or of the last one */
+    uint64_t ended;       /* sessions that it has let go of */
+    uint64_t news_signalled;
     pm_inbox inbox;
     pm_inbox own_inbox;   /* for sessions with a socket of their own */
     pm_outbox outbox;

@@ -10,8 +10,15 @@ void pm_events_init(pm_events *events, uint32_t capacity, void *memory) {
     events->capacity = capacity;
 }
 
+/* Whether the next event of this kind, or a count, says the same. */
+static bool is_told_again(uint16_t kind) {
+    return kind == PM_BLOCK_READY || kind == PM_TAP_READY || kind == PM_LATE_TICK;
+}
+
 void pm_events_tell(pm_events *events, const pm_engine_event *event) {
-    if (pm_ring_room(&events->ring, events->capacity) == 0) {
+    uint64_t room = pm_ring_room(&events->ring, events->capacity);
+    if (is_told_again(event->kind) && room <= events->capacity / 4) return;
+    if (room == 0) {
         atomic_fetch_add_explicit(&events->dropped, 1, memory_order_relaxed);
         return;
     }

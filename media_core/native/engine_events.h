@@ -1,7 +1,11 @@
 /* What the media thread tells Python: one bounded ring for all sessions of an engine.
  *
+ * The last quarter of the ring is for what is told once: a mark, an alarm, an edge of speech. What the next event of its
+ * kind says again (a block is there to read) is left out before, so that a reader who stood still misses nothing.
+ *
  *   pm_events_memory, pm_events_init     for so many events that wait
- *   media thread:    pm_events_tell      never waits; what does not fit is counted and left out
+ *   media thread:    pm_events_tell      never waits; what is told once and does not fit is counted and left out
+ *                    pm_events_fit       whether something told once fits; only this thread fills the ring
  *   control thread:  pm_events_waiting, pm_events_fetch     how many wait; the oldest ones
  *
  * Positions are samples on the session's clock, at its codec's rate.
@@ -56,6 +60,8 @@ size_t pm_events_memory(uint32_t capacity);
 void pm_events_init(pm_events *events, uint32_t capacity, void *memory);
 
 void pm_events_tell(pm_events *events, const pm_engine_event *event);
+
+PM_INLINE bool pm_events_fit(pm_events *events) { return pm_ring_room(&events->ring, events->capacity) > 0; }
 
 PM_INLINE size_t pm_events_waiting(pm_events *events) { return (size_t)pm_ring_waiting(&events->ring); }
 

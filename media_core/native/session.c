@@ -404,7 +404,8 @@ static void record(pm_session *session, const int16_t *heard, const int16_t *sai
 
 static void ring_alarm(pm_session *session, pm_events *events) {
     int64_t alarm = atomic_load_explicit(&session->alarm, memory_order_relaxed);
-    if (alarm == PM_NO_ALARM || position_of(session) < alarm) return;
+    /* An alarm that cannot be told stays set: it rings late rather than never. */
+    if (alarm == PM_NO_ALARM || position_of(session) < alarm || !pm_events_fit(events)) return;
     if (atomic_compare_exchange_strong_explicit(&session->alarm, &alarm, PM_NO_ALARM, memory_order_relaxed,
                                                 memory_order_relaxed)) {
         tell(session, events, (pm_engine_event){.kind = PM_ALARM_REACHED, .position = alarm});
@@ -415,6 +416,7 @@ static void miss_peer(pm_session *session, pm_events *events) {
     int32_t timeout_ms = session->setup.peer_timeout_ms;
     int64_t timeout = (int64_t)timeout_ms * session->codec.rate_hz / 1000;
     if (timeout_ms == 0 || session->missed || pm_session_peer_silent(session) < timeout) return;
+    if (!pm_events_fit(events)) return;
     session->missed = true;
     tell(session, events,
          (pm_engine_event){.kind = PM_PEER_SILENT, .position = position_of(session), .value = timeout_ms});

@@ -105,6 +105,7 @@ typedef struct {
 
     /* The media thread's: the clock, */
     _Alignas(64) int64_t start_ns;         /* of position 0, on the engine's clock */
+    int64_t connected_ns;                  /* what came before was for whoever had the address then */
     int64_t beats;
     bool running;                          /* it has a place in a slot */
     uint32_t slot;

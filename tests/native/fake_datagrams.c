@@ -19,6 +19,7 @@ typedef struct {
 
 int64_t network_now_ns;
 bool network_refuses;
+int network_fetches_most;
 size_t sent_count;
 sent_packet sent[MOST];
 static coming waiting[MOST];
@@ -29,6 +30,7 @@ void network_reset(void) {
     waiting_count = 0;
     sent_count = 0;
     network_refuses = false;
+    network_fetches_most = PM_BATCH;
 }
 
 void network_deliver(int socket, const uint8_t *octets, size_t size, const pm_socket_address *sender, int64_t at_ns) {
@@ -65,7 +67,8 @@ static coming *oldest(int socket, int64_t now_ns) {
 static void fetch(pm_inbox *inbox, int socket, int64_t now_ns) {
     inbox->next = inbox->count = 0;
     coming *found;
-    while (inbox->count < inbox->most && (found = oldest(socket, now_ns)) != NULL) {
+    int most = inbox->most < network_fetches_most ? inbox->most : network_fetches_most;
+    while (inbox->count < most && (found = oldest(socket, now_ns)) != NULL) {
         pm_datagram *datagram = &inbox->datagrams[inbox->count++];
         datagram->octets = found->octets;
         datagram->size = found->size;

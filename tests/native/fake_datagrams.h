@@ -17,6 +17,7 @@ typedef struct {
 
 extern int64_t network_now_ns; /* when packets are said to have gone out */
 extern bool network_refuses;
+extern int network_fetches_most; /* datagrams at once: more come while they are fetched */
 extern size_t sent_count;
 extern sent_packet sent[];
 

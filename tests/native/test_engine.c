@@ -15,14 +15,16 @@
 static pm_engine *engine;
 static int64_t now;
 
-static void make(uint32_t slots, int socket) {
+static void make_with(uint32_t slots, int socket, uint32_t events) {
     pm_engine_setup setup = {
-        .capacity = 40, .slots = slots, .events = 4096, .socket = socket, .event_fd = -1, .secret = 7};
+        .capacity = 40, .slots = slots, .events = events, .socket = socket, .event_fd = -1, .secret = 7};
     network_reset();
     now = START;
     engine = pm_engine_make(&setup);
     CHECK(engine != NULL);
 }
+
+static void make(uint32_t slots, int socket) { make_with(slots, socket, 4096); }
 
 static pm_socket_address peer_of(int number) {
     pm_socket_address address;
@@ -141,6 +143,88 @@ static void a_port_of_ones_own_takes_its_peer_alone(void) {
     unmake();
 }
 
+static void what_waits_at_a_port_of_ones_own_is_heard_in_no_other_call(void) {
+    make(1, -1);
+    pm_session *session = call(1, OWN);
+    pm_session *other = call(1, OWN + 1); /* a NAT gives both the same address */
+    run_until(START + 99 * MS);
+    network_fetches_most = 40;
+    for (int n = 0; n < 200; n++) talk(OWN, 1, n, now);
+    run_until(START + 599 * MS);
+    CHECK(pm_session_counts_of(session).received == 200);
+    CHECK(pm_session_counts_of(other).received == 0);
+    unmake();
+}
+
+static void what_came_before_a_session_had_the_address_is_not_for_it(void) {
+    make(10, SHARED);
+    pm_session *before = call(1, -1);
+    run_until(START + 99 * MS);
+    for (int n = 0; n < 3; n++) talk(SHARED, 1, n, now - 1);
+    pm_engine_close(engine, before);
+    pm_session *session = call(1, -1);
+    for (int n = 3; n < 5; n++) talk(SHARED, 1, n, now + n * 20 * MS);
+    run_until(START + 399 * MS);
+    CHECK(pm_session_counts_of(session).received == 2);
+    CHECK(pm_engine_stats_of(engine).strangers == 3);
+    unmake();
+}
+
+static void a_reader_who_stands_still_misses_no_mark_and_no_alarm(void) {
+    static const uint8_t audio[32000];
+    int marks = 0, alarms = 0, blocks = 0;
+    make_with(10, SHARED, 128);
+    for (int number = 0; number < 10; number++) {
+        pm_session *session = call(number, -1);
+        CHECK(pm_playout_push(&session->playout, audio, 16000, PM_FORM_PCM) == 16000);
+        pm_session_set_alarm(session, 8 * 8000);
+    }
+    run_until(START + 10000 * MS);
+    pm_engine_event told[128];
+    size_t count = pm_events_fetch(&engine->events, told, 128);
+    for (size_t i = 0; i < count; i++) {
+        marks += told[i].kind == PM_MARK_REACHED;
+        alarms += told[i].kind == PM_ALARM_REACHED;
+        blocks += told[i].kind == PM_BLOCK_READY;
+    }
+    CHECK(marks == 10 && alarms == 10 && blocks > 0);
+    CHECK(pm_engine_stats_of(engine).dropped_events == 0);
+    unmake();
+}
+
+static void an_alarm_that_cannot_be_told_rings_later(void) {
+    static const uint8_t audio[320];
+    pm_engine_event told[8];
+    int alarms = 0;
+    make_with(10, SHARED, 4);
+    pm_session *session = call(1, -1);
+    for (int piece = 0; piece < 5; piece++) CHECK(pm_playout_push(&session->playout, audio, 160, PM_FORM_PCM) > 0);
+    pm_session_set_alarm(session, 8000);
+    run_until(START + 2000 * MS);
+    for (int look = 0; look < 2; look++) {
+        size_t count = pm_events_fetch(&engine->events, told, 8);
+        for (size_t i = 0; i < count; i++) alarms += told[i].kind == PM_ALARM_REACHED;
+        CHECK(alarms == look);
+        run_until(now + 20 * MS);
+    }
+    unmake();
+}
+
+static void time_that_is_lost_is_no_silence_of_the_peer(void) {
+    make(10, SHARED);
+    pm_session *session = call(1, -1);
+    for (int n = 0; n < 50; n++) talk(SHARED, 1, n, START + (5 + 20 * n) * MS);
+    run_until(START + 1000 * MS);
+    stall_until(START + 16000 * MS);
+    CHECK(pm_engine_stats_of(engine).lost_ms >= 14900);
+    int64_t resumed = now;
+    for (int n = 50; n < 100; n++) talk(SHARED, 1, n, resumed + 20 * (n - 50) * MS);
+    run_until(resumed + 6000 * MS);
+    int64_t silent_ms = pm_session_peer_silent(session) / 8;
+    CHECK(silent_ms >= 4980 && silent_ms <= 5060);
+    unmake();
+}
+
 static void refused_packets_are_counted(void) {
     make(10, SHARED);
     pm_session *session = call(1, -1);
@@ -212,6 +296,11 @@ int main(void) {
     RUN(a_stall_loses_nothing_on_a_port_of_its_own);
     RUN(two_frames_are_sent_after_a_stall_and_the_clock_is_true);
     RUN(a_port_of_ones_own_takes_its_peer_alone);
+    RUN(what_waits_at_a_port_of_ones_own_is_heard_in_no_other_call);
+    RUN(what_came_before_a_session_had_the_address_is_not_for_it);
+    RUN(a_reader_who_stands_still_misses_no_mark_and_no_alarm);
+    RUN(an_alarm_that_cannot_be_told_rings_later);
+    RUN(time_that_is_lost_is_no_silence_of_the_peer);
     RUN(refused_packets_are_counted);
     RUN(hostile_datagrams_are_read_to_their_end_and_no_further);
     RUN(calls_come_and_go_and_their_places_are_used_again);

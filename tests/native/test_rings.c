@@ -17,7 +17,7 @@ static pm_events events;
 static void *tell_events(void *context) {
     (void)context;
     for (int64_t number = 0; number < EVENTS; number++) {
-        pm_events_tell(&events, &(pm_engine_event){.value = number, .position = -number, .kind = PM_BLOCK_READY});
+        pm_events_tell(&events, &(pm_engine_event){.value = number, .position = -number, .kind = PM_MARK_REACHED});
     }
     return NULL;
 }
