@@ -112,7 +112,6 @@ class CallAudioBase(ABC):
             late=caller.late,
             concealed=caller.concealed,
             discarded=caller.discarded,
-            strangers=counts.strangers,
             garbage=caller.garbage,
             unexpected=caller.unexpected,
             late_beats=counts.late_beats,
@@ -133,7 +132,7 @@ class CallAudioBase(ABC):
         self._beats += 1
         self._beat_at_s = self._clock.now_s() - behind_s
         self._counts.late_beats += behind_s > LATE_S
-        self._listen(self._next_caller_frame(behind_s))
+        self._listen(self._caller.next_frame())
         if not sending:
             self._counts.skipped_frames += 1
         self._speak(sending)
@@ -145,10 +144,6 @@ class CallAudioBase(ABC):
         self._end()
 
     # --- for the transports ---------------------------------------------------------------------------------
-
-    def _next_caller_frame(self, behind_s: float) -> bytes:
-        """Return 20 ms of the caller's voice; behind_s: how long ago this beat should have been."""
-        return self._caller.next_frame()
 
     @abstractmethod
     def _speak(self, sending: bool) -> None:
@@ -210,6 +205,5 @@ class Counts:
 
     sent: int = 0
     unsent: int = 0
-    strangers: int = 0
     late_beats: int = 0
     skipped_frames: int = 0

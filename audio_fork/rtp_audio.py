@@ -8,6 +8,7 @@ when something happens.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -29,13 +30,14 @@ from media_core.events import (
     AlarmReached,
     AudioBlock,
     AudioEvent,
-    DigitHeard,
     MarkReached,
     PeerGone,
     PlayoutStarted,
     SpeechStarted,
     SpeechStopped,
 )
+
+logger = logging.getLogger(__name__)
 
 RECORDING_ENDS_WITHIN_S = 0.2
 """The engine ends a recording with its next slot; one that stands still is not waited for."""
@@ -200,7 +202,7 @@ class RtpAudio:
 
     # --- what the engine tells ------------------------------------------------------------------------------
 
-    def take(self, kind: EventKind, position: int, value: int, code: int) -> None:
+    def take(self, kind: EventKind, position: int, value: int) -> None:
         """Take an event of the engine's (see `EngineCall`)."""
         match kind:
             case EventKind.BLOCK_READY:
@@ -218,8 +220,6 @@ class RtpAudio:
             case EventKind.ALARM_REACHED if position == self._alarm:
                 self._alarm = None
                 self._events.put(AlarmReached(position))
-            case EventKind.DIGIT_PRESSED:
-                self._events.put(DigitHeard(chr(code), position))
             case EventKind.TAP_READY | EventKind.TAP_ENDED:
                 self._drain_recording()
                 if kind == EventKind.TAP_ENDED:
@@ -265,7 +265,7 @@ class RtpAudio:
             async with asyncio.timeout(RECORDING_ENDS_WITHIN_S):
                 await self._recorded.wait()
         except TimeoutError:
-            pass
+            logger.warning("the end of a recording is missing: the media engine stands still")
 
     def _counted(self) -> AudioStats:
         counts = self.session.stats()
@@ -285,6 +285,7 @@ class RtpAudio:
             underruns=counts.underruns,
             dropped_blocks=counts.dropped_blocks + self._blocks.dropped,
             dropped_events=self._events.dropped,
+            unrecorded=counts.tap_dropped,
         )
 
     def _end(self) -> None:

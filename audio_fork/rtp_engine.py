@@ -10,6 +10,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Protocol
 
 from audio_fork.clock import Timer
@@ -18,7 +19,7 @@ from audio_fork.sockets import Address, bind_udp
 from media_core.engine import Engine, Session
 from media_core.engine_events import EventKind
 from media_core.engine_stats import EngineStats
-from media_core.errors import EngineFull, PeerAddressError
+from media_core.errors import EngineFull, EngineStopped, PeerAddressError
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class EngineCall(Protocol):
         """Its place there."""
         ...
 
-    def take(self, kind: EventKind, position: int, value: int, code: int) -> None:
+    def take(self, kind: EventKind, position: int, value: int) -> None:
         """Take an event; what the numbers mean is said in `EventKind`."""
         ...
 
@@ -54,13 +55,14 @@ class RtpEngine:
         host: str,
         ports: range | None,
         *,
+        by_peer: dict[Address, EngineCall] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         call_later: Callable[[float, Callable[[], None]], Timer] | None = None,
     ) -> None:
         """Take over an engine at rest; `open()` is the usual way.
 
-        host, ports: for calls that ask for a port of their own. monotonic, call_later: time for an engine without a
-        thread; None means the running loop's.
+        host, ports: for calls that ask for a port of their own. by_peer: see `open()`. monotonic, call_later: time for
+        an engine without a thread; None means the running loop's.
         """
         self._engine = engine
         self._host = host
@@ -68,7 +70,10 @@ class RtpEngine:
         self._monotonic = monotonic
         self._call_later = call_later
         self._calls: dict[int, EngineCall] = {}
-        self._by_peer: dict[Address, EngineCall] = {}
+        self._by_peer: dict[Address, EngineCall] = {} if by_peer is None else by_peer
+        """Calls that share a port, by the address that the PBX uses for each."""
+        self._alone: set[int] = set()
+        """Handles of calls with ports of their own."""
         self._timer: Timer | None = None
         self._reading: asyncio.AbstractEventLoop | None = None
         self._final: EngineStats | None = None
@@ -79,19 +84,22 @@ class RtpEngine:
         host: str = "127.0.0.1",
         ports: range | None = None,
         *,
+        by_peer: dict[Address, EngineCall] | None = None,
         capacity: int = 16,
         core: int | None = None,
         threaded: bool = True,
     ) -> RtpEngine:
         """Bind a port and run an engine on the running loop.
 
-        host: a numeric address of this machine. ports: to choose from, None for any. capacity: calls at once.
+        host: a numeric address of this machine. ports: to choose from, None for any. by_peer: one for all engines of a
+        process, so that a call is found whose address the PBX gives to a call on another. capacity: calls at once.
         core: the processor that the media shall run on. threaded: False runs them on the event loop itself.
         Raises NoFreePort; EngineStartError of media_core when the system refuses what the engine needs.
         """
         sock = bind_udp(host, ports)
         try:
-            engine = cls(Engine(sock, capacity=capacity, threaded=threaded, block_ms=BLOCK_MS), host, ports)
+            native = Engine(sock, capacity=capacity, threaded=threaded, block_ms=BLOCK_MS)
+            engine = cls(native, host, ports, by_peer=by_peer)
         except BaseException:
             sock.close()
             raise
@@ -156,12 +164,12 @@ class RtpEngine:
         A call that raises is failed, and the others get theirs all the same: this is the outer task of every call's
         media.
         """
-        for handle, position, value, _, _, _, kind, code in self._engine.events().tolist():
+        for handle, position, value, _, _, _, kind, _ in self._engine.events().tolist():
             call = self._calls.get(handle)
             if call is None:
                 continue
             try:
-                call.take(EventKind(kind), position, value, code)
+                call.take(EventKind(kind), position, value)
             except Exception:
                 logger.exception("a call's audio failed and is given up")
                 call.fail("internal error")
@@ -172,11 +180,16 @@ class RtpEngine:
         """Open a session for a call. Raises TooManyCalls, NoFreePort."""
         sock = bind_udp(self._host, self._ports) if own_port else None
         try:
-            return self._engine.open(codec, sock, idle_frames=idle_frames, peer_timeout_ms=peer_timeout_ms)
-        except EngineFull as err:
+            session = self._engine.open(codec, sock, idle_frames=idle_frames, peer_timeout_ms=peer_timeout_ms)
+        except BaseException as err:
             if sock is not None:
                 sock.close()
-            raise TooManyCalls("the media engine carries as many calls as it was made for") from err
+            if isinstance(err, EngineFull):
+                raise TooManyCalls("the media engine carries as many calls as it was made for") from err
+            raise
+        if own_port:
+            self._alone.add(session.handle)
+        return session
 
     def enter(self, call: EngineCall) -> None:
         """Hand the events of its session to this call from now on."""
@@ -185,24 +198,41 @@ class RtpEngine:
     def connect(self, call: EngineCall, peer: Address) -> None:
         """Start a call's media.
 
-        The PBX gives its addresses to one leg at a time: whoever had this one before is gone, and is told so.
-        Raises NotConnectable when the address is not numeric.
+        The PBX gives its addresses to one leg at a time: whoever had this one before is gone, and is told so. Not so
+        for a call with a port of its own, which is for a PBX whose legs cannot be told apart.
+        Raises NotConnectable when the address is not numeric, or the engine does not obey.
         """
-        before = self._by_peer.get(peer)
+        key = _one_spelling(peer)
+        shares = call.session.handle not in self._alone
+        before = self._by_peer.get(key) if shares else None
         if before is not None:
             before.fail("the PBX gave its address to another call")
         try:
             call.session.connect(*peer)
         except PeerAddressError as err:
             raise NotConnectable(f"the PBX must name a numeric address for its audio: {err}") from err
-        self._by_peer[peer] = call
+        except EngineStopped as err:
+            raise NotConnectable(f"the media engine cannot take the call: {err}") from err
+        if shares:
+            self._by_peer[key] = call
 
     def dismiss(self, call: EngineCall, peer: Address | None) -> None:
         """End a call's media. peer: what it was connected with."""
         self._calls.pop(call.session.handle, None)
-        if peer is not None and self._by_peer.get(peer) is call:
-            del self._by_peer[peer]
+        self._alone.discard(call.session.handle)
+        key = None if peer is None else _one_spelling(peer)
+        if key is not None and self._by_peer.get(key) is call:
+            del self._by_peer[key]
         call.session.close()
+
+
+def _one_spelling(peer: Address) -> Address:
+    """Return the address as every other spelling of it gives it. Raises NotConnectable when it is not numeric."""
+    try:
+        host = ip_address(peer[0])
+    except ValueError as err:
+        raise NotConnectable(f"the PBX must name a numeric address for its audio, not {peer[0]!r}") from err
+    return str(getattr(host, "ipv4_mapped", None) or host), peer[1]
 
 
 def _compare_buffer(sock: socket.socket, calls: int) -> None:

@@ -26,8 +26,6 @@ class AudioStats:
     """Frames made up because nothing was there to play while the peer was sending."""
     discarded: int
     """Frames of the caller's voice given up to bring the delay down after a burst."""
-    strangers: int
-    """Datagrams from any address other than the peer's (RTP)."""
     garbage: int
     """Packets of the peer that are none: not RTP, unreadable messages, a length no frame can have."""
     unexpected: int
@@ -42,3 +40,7 @@ class AudioStats:
     """Blocks of the caller's audio lost because their reader lagged."""
     dropped_events: int
     """Events lost because their reader lagged."""
+    strangers: int = 0
+    """Datagrams from any address other than the peer's (RTP, on a port of the call's own)."""
+    unrecorded: int = 0
+    """Frames missing in a recording because the process lagged (RTP)."""

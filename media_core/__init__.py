@@ -1,6 +1,6 @@
 """Audio at the speed of C: codecs, resampling, RTP, jitter, concealment, detection of voice, keys, tones and beeps.
 
-`media_core.engine` puts them together for thousands of calls on a thread of its own; the others work on one stream
+`media_core.engine` puts them together for many calls on a thread of its own; the others work on one stream
 each.
 
 PCM is int16 little-endian mono `bytes` everywhere. Imports nothing of the other packages. `media_core.engine` and

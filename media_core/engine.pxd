@@ -177,10 +177,18 @@ cdef extern from "native/engine.h" nogil:
     pm_engine_stats pm_engine_stats_of(pm_engine *engine)
 
 
+cdef class Port:
+    cdef object _socket
+    cdef int descriptor         # a second one of the same socket
+    cdef readonly tuple address
+
+    cdef int close(self) except -1
+
+
 cdef class Engine:
     cdef object __weakref__
     cdef pm_engine *_engine
-    cdef object _socket         # its own port, or None
+    cdef Port _port             # its own, or None
     cdef int _event_fd
     cdef int _capacity
     cdef int _block_frames
@@ -196,11 +204,12 @@ cdef class Engine:
 
 cdef class Session:
     cdef Engine _owner
-    cdef object _socket         # a port of its own, or None
+    cdef Port _port             # of its own, or None
     cdef readonly uint64_t handle
     cdef readonly str codec
     cdef readonly int rate_hz
     cdef bint _connected
+    cdef bint _let_go           # the media thread knows no more of it
     cdef uint32_t _switches
     cdef object _pieces         # deque of what is being played, oldest first: alive while the media thread reads it
     cdef uint32_t _released     # pieces let go of so far

@@ -75,14 +75,43 @@ def resources():
 
 
 cdef tell_of_scheduling():
-    """Say once per process that time is not ours."""
+    """Say once per process that neither time nor memory is ours for sure."""
     global told_of_scheduling
     if not told_of_scheduling:
         told_of_scheduling = True
         logger.warning(
-            "the media thread may not run with real-time priority: on a busy machine audio will be late by tens of "
-            "milliseconds; allow it (systemd: LimitRTPRIO=10 and LimitMEMLOCK=infinity, or the capability CAP_SYS_NICE)"
+            "the media thread may not run with real-time priority, or not keep its memory: on a busy machine audio will "
+            "be late by tens of milliseconds; allow both (systemd: LimitRTPRIO=10 and LimitMEMLOCK=infinity, or the capability CAP_SYS_NICE)"
         )
+
+
+@cython.final
+cdef class Port:
+    """A bound UDP socket that was given to us.
+
+    The media thread uses a descriptor of its own: a collector that clears a forgotten engine closes Python's sockets
+    before it asks the engine to stop.
+    """
+
+    def __cinit__(self, sock):
+        self.descriptor = -1
+        self.descriptor = os.dup(sock.fileno())
+        self._socket = sock
+        self.address = sock.getsockname()[:2]
+
+    def __dealloc__(self):
+        if self.descriptor >= 0:
+            close_descriptor(self.descriptor)
+
+    cdef int close(self) except -1:
+        close_descriptor(self.descriptor)
+        self.descriptor = -1
+        self._socket.close()
+        return 0
+
+
+cdef int descriptor_of(Port port) noexcept:
+    return -1 if port is None else port.descriptor
 
 
 @cython.final
@@ -108,13 +137,13 @@ cdef class Engine:
         setup.capacity = capacity
         setup.slots = 10 if threaded else 1
         setup.events = max(1024, EVENTS_PER_SESSION * capacity)
-        setup.socket = -1 if sock is None else sock.fileno()
+        self._port = None if sock is None else Port(sock)
+        setup.socket = descriptor_of(self._port)
         setup.event_fd = self._event_fd
         setup.secret = secrets.randbits(64)
         self._engine = pm_engine_make(&setup)
         if self._engine is NULL:
             raise EngineStartError(f"no memory for {capacity} calls")
-        self._socket = sock
         self._capacity = capacity
         self._threaded = threaded
         self._block_frames = block_ms // 20
@@ -133,7 +162,9 @@ cdef class Engine:
             close_descriptor(self._event_fd)
 
     def __del__(self):
+        # Before anything that the media thread reads is let go of: what the collector clears comes next.
         if self._engine is not NULL and not self._closed:
+            pm_engine_stop(self._engine)
             warnings.warn("a media engine was not closed", ResourceWarning, source=self)
 
     def __enter__(self):
@@ -154,7 +185,7 @@ cdef class Engine:
     @property
     def local_address(self):
         """Where peers send to (host and port); None where every session has its own."""
-        return None if self._socket is None else self._socket.getsockname()[:2]
+        return None if self._port is None else self._port.address
 
     # --- running ------------------------------------------------------------------------------------------------
 
@@ -169,7 +200,7 @@ cdef class Engine:
         cdef int failed = pm_engine_start(self._engine, -1 if core is None else core, priority)
         if failed:
             raise EngineStartError(f"the media thread cannot be started: {os.strerror(failed)}")
-        if priority > 0 and not self._engine.real_time:
+        if priority > 0 and not (self._engine.real_time and self._engine.locked):
             tell_of_scheduling()
 
     def step(self, double now_s):
@@ -194,8 +225,8 @@ cdef class Engine:
         self.reap()
         self._closed = True
         engines -= 1
-        if self._socket is not None:
-            self._socket.close()
+        if self._port is not None:
+            self._port.close()
 
     cdef int obey(self) except -1:
         """Carry out at once what was commanded, where no thread does it."""
@@ -235,10 +266,11 @@ cdef class Engine:
         """
         cdef pm_session_setup setup
         cdef pm_session *native
+        cdef Port port = None
         self.native()
         if codec not in CODECS:
             raise RateError(f"codec {codec!r} is not one of {', '.join(CODECS)}")
-        if sock is None and self._socket is None:
+        if sock is None and self._port is None:
             raise EngineStartError("the engine has no port: give the session one")
         setup.codec = CODECS[codec]
         setup.idle_frames = idle_frames
@@ -246,7 +278,8 @@ cdef class Engine:
         setup.event_payload_type = PM_NO_PAYLOAD_TYPE if event_payload_type is None else event_payload_type
         setup.switches = switches_of(dtmf, tones, callee)
         setup.block_frames = self._block_frames
-        setup.own_socket = -1 if sock is None else sock.fileno()
+        port = None if sock is None else Port(sock)
+        setup.own_socket = descriptor_of(port)
         setup.ssrc = secrets.randbits(32)
         setup.timestamp = secrets.randbits(32)
         setup.sequence = secrets.randbits(16)
@@ -254,7 +287,7 @@ cdef class Engine:
         native = pm_engine_open(self._engine, &setup)
         if native is NULL:
             raise EngineFull(f"{self._capacity} calls go on already, or have not quite ended")
-        session = new_session(self, native, codec, sock, setup.switches)
+        session = new_session(self, native, codec, port, setup.switches)
         self._sessions[native.number] = session
         return session
 
@@ -327,11 +360,11 @@ cdef uint32_t switches_of(bint dtmf, bint tones, bint callee) noexcept:
     return (PM_SWITCH_DTMF if dtmf else 0) | (PM_SWITCH_TONES if tones else 0) | (PM_SWITCH_CALLEE if callee else 0)
 
 
-cdef Session new_session(Engine owner, pm_session *native, str codec, sock, uint32_t switches):
+cdef Session new_session(Engine owner, pm_session *native, str codec, Port port, uint32_t switches):
     global sessions
     cdef Session session = Session.__new__(Session)
     session._owner = owner
-    session._socket = sock
+    session._port = port
     session.handle = native.handle
     session.codec = codec
     session.rate_hz = native.codec.rate_hz
@@ -349,6 +382,12 @@ cdef class Session:
     def __init__(self):
         raise TypeError("Session is made by Engine.open()")
 
+    def __dealloc__(self):
+        global sessions
+        # Of an engine that was forgotten, and has been stopped.
+        if self._owner is not None and not self._let_go:
+            sessions -= 1
+
     def __repr__(self):
         return f"Session({self.handle:#x}, {self.codec})"
 
@@ -356,7 +395,7 @@ cdef class Session:
     def local_address(self):
         """Where the peer sends to: host and port, its own or the engine's."""
         self.native()
-        return self._owner.local_address if self._socket is None else self._socket.getsockname()[:2]
+        return self._owner.local_address if self._port is None else self._port.address
 
     cdef pm_session *native(self) except NULL:
         cdef pm_session *native = pm_slab_find(&self._owner.native().slab, self.handle)
@@ -401,8 +440,9 @@ cdef class Session:
         global sessions
         self._pieces.clear()
         self._taps.clear()
-        if self._socket is not None:
-            self._socket.close()
+        if self._port is not None:
+            self._port.close()
+        self._let_go = True
         sessions -= 1
         return 0
 
@@ -491,7 +531,10 @@ cdef class Session:
         """
         cdef pm_session *native = self.native()
         cdef int64_t position
-        cdef bytes pcm = PyBytes_FromStringAndSize(NULL, 2 * native.rx.block)
+        cdef bytes pcm
+        if pm_rx_look(&native.rx, &position) is NULL:
+            return None
+        pcm = PyBytes_FromStringAndSize(NULL, 2 * native.rx.block)
         if not pm_rx_read(&native.rx, <int16_t *>PyBytes_AS_STRING(pcm), &position):
             return None
         return position, pcm

@@ -46,8 +46,8 @@ void pm_inbox_init(pm_inbox *inbox) {
 
 void pm_socket_prepare(int socket, uint32_t peers) {
     int on = 1;
-    /* Packets this short are never cut into fragments, so they need no identification: to choose one takes the kernel
-     * 0.4 µs, a tenth of sending. Nor does a forged ICMP message change what is sent. */
+    /* Packets this short are never cut into fragments, so they need no identification: to choose one
+     * costs the kernel time. Nor does a forged ICMP message change what is sent. */
     int whole = IP_PMTUDISC_PROBE;
     int octets = (int)pm_min((int64_t)LEAST_BUFFER + (int64_t)peers * BUFFER_PER_PEER, INT32_MAX / 2);
     if (setsockopt(socket, SOL_SOCKET, SO_RCVBUFFORCE, &octets, sizeof octets) != 0) {

@@ -15,7 +15,8 @@ from audio_fork.audio_connection import AudioConnection
 from audio_fork.audiosocket_audio import AudioSocketAudio
 from audio_fork.audiosocket_server import AudioSocketServer
 from audio_fork.rtp_audio import RtpAudio, RtpSettings
-from audio_fork.rtp_engine import RtpEngine
+from audio_fork.rtp_engine import EngineCall, RtpEngine
+from audio_fork.sockets import Address
 from audio_fork.websocket_audio import WebSocketAudio
 from parley.app.settings_tables import MediaSettings
 from parley.call_control import (
@@ -91,11 +92,13 @@ async def audio_lines(
 
 def _running_engines(media: MediaSettings, calls: int, stack: ExitStack) -> list[RtpEngine]:
     """Start the media engines; the stack closes them. Each could take all calls, so that none is refused."""
-    engines = []
+    engines: list[RtpEngine] = []
+    by_peer: dict[Address, EngineCall] = {}
     for number in range(media.engines):
         engine = RtpEngine.open(
             media.host,
             media.ports,
+            by_peer=by_peer,
             capacity=calls,
             core=media.cores[number % len(media.cores)] if media.cores else None,
             threaded=media.thread,

@@ -7,6 +7,7 @@ import logging
 import os
 import random
 import select
+import socket
 import subprocess
 import sys
 import threading
@@ -271,3 +272,40 @@ while session.played_samples < before + 1600:
 engine.close()
 """
     run_program(program)
+
+
+def forget_an_engine() -> list[tuple[str, int]]:
+    """Run an engine with two calls, one on a port of its own, and let go of it; return its ports."""
+    ports = [udp_socket() for _ in range(2)]
+    addresses = [port.getsockname() for port in ports]
+    engine = Engine(ports[0], capacity=2)
+    for number, session in enumerate((engine.open("ulaw"), engine.open("ulaw", ports[1]))):
+        session.connect("127.0.0.1", 9 + number)
+        session.play(square(500_000))
+    engine.start()
+    # The collector may do so with sockets that it finds together with their engine.
+    for port in ports:
+        port.close()
+    return addresses
+
+
+def is_free(address: tuple[str, int]) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind(address)
+        except OSError:
+            return False
+        return True
+
+
+def test_an_engine_that_is_forgotten_stops_before_what_it_reads_is_given_back() -> None:
+    gc.collect()
+    threads, descriptors = (len(os.listdir(f"/proc/self/{kind}")) for kind in ("task", "fd"))
+    addresses = forget_an_engine()
+    assert not any(is_free(address) for address in addresses), "the media thread reads what is somebody else's by now"
+    with pytest.warns(ResourceWarning, match="not closed"):
+        gc.collect()
+    gc.collect()  # the warning held it
+    assert all(is_free(address) for address in addresses)
+    assert len(os.listdir("/proc/self/task")) <= threads
+    assert len(os.listdir("/proc/self/fd")) <= descriptors
