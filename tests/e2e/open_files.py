@@ -10,19 +10,19 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class OpenFiles:
-    """Descriptors that a call takes. TCP is left out: connections to Asterisk are kept for the next request."""
+    """What a call may take. TCP is left out: connections to Asterisk are kept for the next request."""
 
     udp_sockets: int
     others: int
-    """Files, pipes, Unix sockets."""
+    """Descriptors of files, pipes, Unix sockets."""
 
 
 def open_files(pid: int) -> OpenFiles:
-    """Count the descriptors of a process."""
+    """Count what a process has open. A socket with several descriptors is one."""
     targets = _targets(pid)
     udp, tcp = _inodes(pid, "udp"), _inodes(pid, "tcp")
     return OpenFiles(
-        udp_sockets=sum(target in udp for target in targets),
+        udp_sockets=len(udp.intersection(targets)),
         others=sum(target not in udp | tcp for target in targets),
     )
 
