@@ -67,12 +67,12 @@ class Verdict:
     """Spoken rounds that the recogniser took for another number, or for none; that it failed at, too."""
     cut_off: int = 0
     """Spoken rounds that the agent took for finished while the caller went on."""
-    untrue: int = 0
-    """Replies, to a number in the record, that did not sound as the record says."""
+    untrue: Sequence[str] = ()
+    """Replies, to a number in the record, that did not sound as the record says: `pressed or said: what was seen`."""
     foreign: Sequence[str] = ()
     """Rounds in whose reply another caller's words were heard: `own: the other's`."""
-    disturbed: int = 0
-    """Own turns in which something was heard, those that were cut off left out."""
+    disturbed: Sequence[str] = ()
+    """Own turns in which something was heard, those that were cut off left out: `number: what was seen`."""
     silence_s: float = 0.0
     """The longest silence at the phone, own turns left out."""
     length_s: float = 0.0
@@ -95,15 +95,20 @@ def _judge(caller: Caller, callers: Sequence[Caller], records: Mapping[str, Call
     fates: Counter[_Fate] = Counter()
     wrong_keys: list[str] = []
     foreign: list[str] = []
-    read_back = spoken_read_back = untrue = disturbed = 0
+    untrue: list[str] = []
+    disturbed: list[str] = []
+    read_back = spoken_read_back = 0
     for said, turns, engine_failed in _with_turns(caller.rounds, record, call.answered_at):
         reply = call.heard.samples(said.ended_s, said.replied_s + PADDING_S)
         taken = [_number_in(turn) for turn in turns]
         told = agent_says(f"You said {' '.join(taken[0])}.") if taken and len(taken[0]) == len(said.number) else b""
-        as_recorded = bool(told) and heard(reply, told).correlation >= EXACT
+        alike = heard(reply, told).correlation if told else 0.0
+        as_recorded = alike >= EXACT
+        when = f"{said.number}: {said.begun_s - call.answered_at:.1f} s after the answer"
         if not as_recorded and (theirs := _foreign_words(reply, told, said, caller, callers)):
             foreign.append(f"{said.number}: {theirs}")
-        untrue += bool(told) and not as_recorded
+        if told and not as_recorded:
+            untrue.append(f"{when}, {alike:.2f} like the record, reply {said.reply_length_s:.1f} s")
         early = _sound_within(call, said)
         fate = _fate_of(said, taken, engine_failed, early)
         fates[fate] += 1
@@ -111,7 +116,8 @@ def _judge(caller: Caller, callers: Sequence[Caller], records: Mapping[str, Call
             wrong_keys.append(f"{said.number}: {' '.join(taken)}")
         read_back += fate is _Fate.UNDERSTOOD and as_recorded
         spoken_read_back += fate is _Fate.UNDERSTOOD and as_recorded and not said.by_keys
-        disturbed += early and fate is not _Fate.CUT_OFF
+        if early and fate is not _Fate.CUT_OFF:
+            disturbed.append(f"{when}, for {said.ended_s - said.begun_s:.1f} s")
     silence = longest_silence(call, [Stretch(said.begun_s, said.ended_s) for said in caller.rounds])
     return Verdict(
         index=caller.index,

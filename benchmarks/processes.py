@@ -34,6 +34,33 @@ class Usage:
         return (self.cpu_s - earlier.cpu_s) / max(self.at_s - earlier.at_s, 1e-9)
 
 
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long the machine has kept processes waiting so far: what a part's own use cannot tell."""
+
+    stolen_s: float = 0.0
+    """Time of all cores that the hypervisor gave to others."""
+    waited_s: float = 0.0
+    """Time in which somebody who was ready to run had no core (pressure stall information)."""
+
+    def since(self, earlier: Waits) -> Waits:
+        """Return what has been added since then."""
+        return Waits(self.stolen_s - earlier.stolen_s, self.waited_s - earlier.waited_s)
+
+    def __str__(self) -> str:
+        return f"{self.stolen_s:.2f} s stolen, {self.waited_s:.2f} s in which somebody waited for a core"
+
+
+def waits_of_machine() -> Waits:
+    """Read the kernel's counts; a kernel without pressure stall information counts no waiting."""
+    stolen = int(Path("/proc/stat").read_text(encoding="ascii").split(maxsplit=9)[8])
+    waited_us = 0
+    with suppress(OSError):  # not built in, or switched off
+        some, *_ = Path("/proc/pressure/cpu").read_text(encoding="ascii").splitlines()
+        waited_us = int(some.rpartition("total=")[2])
+    return Waits(stolen / _TICKS_PER_S, waited_us / 1e6)
+
+
 def usage_of(*pids: int) -> Usage:
     """Measure these processes together; those that have just ended count as nothing."""
     cpu_s = memory_mb = 0.0

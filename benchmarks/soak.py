@@ -33,7 +33,8 @@ MOST_CUT_OFF = 0.02
 """Share of spoken rounds: a caller's pause between two digits may be longer than the agent's patience."""
 MOST_GROWTH_MB_PER_MIN = 1.0
 """Of any part, over the second half; a run that is too short to tell says so."""
-COUNTED = ("keyed", "read_back", "spoken_read_back", "unrecorded", "misheard", "cut_off", "untrue", "disturbed")
+COUNTED = ("keyed", "read_back", "spoken_read_back", "unrecorded", "misheard", "cut_off")
+LISTED = ("untrue", "disturbed")
 SETTLE_S = 5.0
 """After the last call: records are committed, and what is no longer needed is let go of."""
 
@@ -100,7 +101,7 @@ def problems_of(seen: Soak, duration_s: float) -> list[str]:
         "keys not as pressed": {verdict.index: verdict.wrong_keys for verdict in seen.verdicts if verdict.wrong_keys},
         "replies not as recorded": {verdict.index: verdict.untrue for verdict in seen.verdicts if verdict.untrue},
         "too many callers cut off": [cut_off, spoken] if cut_off > MOST_CUT_OFF * spoken else [],
-        "sound in the caller's own turn": [verdict.index for verdict in seen.verdicts if verdict.disturbed],
+        "sound in the caller's own turn": {v.index: v.disturbed for v in seen.verdicts if v.disturbed},
         "silence beyond 10 s": [v.index for v in seen.verdicts if v.silence_s > LONGEST_SILENCE_S],
         "too few spoken numbers read back": []
         if spoken and read_back / spoken >= LEAST_READ_BACK
@@ -151,11 +152,13 @@ def report_of(seen: Soak, calls: int, duration_s: float) -> dict[str, object]:
         "minutes": round(duration_s / 60, 2),
         "rounds": rounds,
         **{what: sum(getattr(verdict, what) for verdict in seen.verdicts) for what in COUNTED},
+        **{what: sum(len(getattr(verdict, what)) for verdict in seen.verdicts) for what in LISTED},
         "speech_cache_mb_after": round(seen.after.speech_cache_mb, 1),
         "response_ms": {f"p{p}": float(np.percentile(responses, p)) for p in (50, 95)} if responses else {},
         "tasks_before": seen.before.tasks,
         "tasks_after": seen.after.tasks,
         "media": {kind: counted(seen.before, seen.after, f"parley_media_events_total{{{kind}}}") for kind in media},
+        "machine_made_wait_most": list(seen.watch.worst_waits()),
         "parts": parts,
         "engine_failures": dict(seen.engine_failures),
         "left_in_asterisk": list(seen.left_in_asterisk),
@@ -166,7 +169,7 @@ def report_of(seen: Soak, calls: int, duration_s: float) -> dict[str, object]:
 def print_report(report: dict[str, object]) -> None:
     """Print the table for the person who waits."""
     print(f"{report['calls']} calls of {report['minutes']} minutes: {report['rounds']} rounds, ", end="")
-    print(", ".join(f"{report[what]} {what}" for what in COUNTED), end="; ")
+    print(", ".join(f"{report[what]} {what}" for what in (*COUNTED, *LISTED)), end="; ")
     print(f"response {report['response_ms']} ms; media {report['media']}")
     columns = ("cores", "cores_per_call", "memory_mb", "memory_mb_per_call", "growth_mb_per_min")
     print(f"{'':10}" + "".join(f"{column:>20}" for column in columns))
@@ -175,6 +178,9 @@ def print_report(report: dict[str, object]) -> None:
     for part, figures in parts.items():
         known = ["not measured" if figures[column] is None else figures[column] for column in columns]
         print(f"{part:10}" + "".join(f"{figure:>20}" for figure in known))
+    waits = report["machine_made_wait_most"]
+    assert isinstance(waits, list)
+    print(f"  the machine itself, in spans of 5 s: {'; '.join(waits)}")
     problems, not_measured = report["problems"], report["not_measured"]
     assert isinstance(problems, list)
     assert isinstance(not_measured, list)

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import aiohttp
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.processes import Usage, children_running, family_of, usage_of
+from benchmarks.processes import Usage, Waits, children_running, family_of, usage_of, waits_of_machine
 from tests.e2e.site import Node
 from tests.support.asterisk import Asterisk
 
@@ -29,6 +30,12 @@ class Look:
     """By part."""
     metrics: Mapping[str, float]
     """The node's metrics without buckets: `name` or `name{label}`, for those with one label."""
+    waits: Waits = field(default_factory=Waits)
+
+    @property
+    def at_s(self) -> float:
+        """By time.monotonic()."""
+        return self.usage["node"].at_s
 
     @property
     def tasks(self) -> int:
@@ -50,6 +57,15 @@ class Watch:
     def cores(self, part: str) -> float:
         """Return the mean number of cores that a part kept busy from the first look to the last."""
         return self.looks[-1].usage[part].cores_since(self.looks[0].usage[part])
+
+    def worst_waits(self) -> Sequence[str]:
+        """Return, worst first, when the machine made its processes wait most, in s from the first look."""
+        spans = [
+            (later.waits.since(earlier.waits), later.at_s - self.looks[0].at_s)
+            for earlier, later in pairwise(self.looks)
+        ]
+        spans.sort(key=lambda span: span[0].stolen_s + span[0].waited_s, reverse=True)
+        return [f"until {at_s:.0f} s: {waits}" for waits, at_s in spans[:5]]
 
     def memory_mb(self, part: str) -> float:
         """Return the most memory that a part had."""
@@ -76,7 +92,7 @@ async def look_at(pbx: Asterisk, node: Node) -> Look:
     pid = node.process.pid
     [worker] = children_running(pid, "parley.app.worker")
     usage = {"asterisk": usage_of(pbx.pid), "node": usage_of(pid), "worker": usage_of(*family_of(worker))}
-    return Look(usage, await _metrics(node.process.http_port))
+    return Look(usage, await _metrics(node.process.http_port), waits_of_machine())
 
 
 @asynccontextmanager

@@ -50,9 +50,9 @@ def test_calls_without_a_fault_pass() -> None:
     [
         (replace(GOOD, foreign=["1: 2"]), "foreign words: {0: ['1: 2']}"),
         (replace(GOOD, wrong_keys=["11: 1"]), "keys not as pressed: {0: ['11: 1']}"),
-        (replace(GOOD, untrue=1), "replies not as recorded: {0: 1}"),
+        (replace(GOOD, untrue=["1: 2"]), "replies not as recorded: {0: ['1: 2']}"),
         (replace(GOOD, cut_off=1), "too many callers cut off: [1, 20]"),
-        (replace(GOOD, disturbed=1), "sound in the caller's own turn: [0]"),
+        (replace(GOOD, disturbed=["1: 2"]), "sound in the caller's own turn: {0: ['1: 2']}"),
         (replace(GOOD, read_back=35, spoken_read_back=15), "too few spoken numbers read back: [15, 20]"),
         (replace(GOOD, unrecorded=1), "spoken numbers with nothing in the record: {0: 1}"),
         (replace(GOOD, silence_s=11.0), "silence beyond 10 s: [0]"),
@@ -104,8 +104,9 @@ def test_short_run_tells_that_growth_was_not_measured(capsys: pytest.CaptureFixt
     report = report_of(seen, 1, MINUTES * 60)
     assert (report["passed"], report["not_measured"]) == (True, [f"growth of {part}" for part in PARTS])
     print_report(report)
-    *table, last_but_one, last = capsys.readouterr().out.splitlines()
+    *table, machine, last_but_one, last = capsys.readouterr().out.splitlines()
     assert [line.split()[-2:] for line in table[-3:]] == [["not", "measured"]] * 3
+    assert machine.startswith("  the machine itself, in spans of 5 s: until 5 s: 0.00 s stolen")
     assert last_but_one == "  not measured: growth of asterisk, growth of node, growth of worker"
     assert last.startswith("passed")
 
