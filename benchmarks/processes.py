@@ -42,13 +42,19 @@ class Waits:
     """Time of all cores that the hypervisor gave to others."""
     waited_s: float = 0.0
     """Time in which somebody who was ready to run had no core (pressure stall information)."""
+    pages_read: int = 0
+    """Times that somebody had to wait until a page of a file was back in memory (major faults)."""
 
     def since(self, earlier: Waits) -> Waits:
         """Return what has been added since then."""
-        return Waits(self.stolen_s - earlier.stolen_s, self.waited_s - earlier.waited_s)
+        return Waits(
+            self.stolen_s - earlier.stolen_s,
+            self.waited_s - earlier.waited_s,
+            self.pages_read - earlier.pages_read,
+        )
 
     def __str__(self) -> str:
-        return f"{self.stolen_s:.2f} s stolen, {self.waited_s:.2f} s in which somebody waited for a core"
+        return f"{self.stolen_s:.2f} s stolen, {self.waited_s:.2f} s of waiting for cores, {self.pages_read} pages read"
 
 
 def waits_of_machine() -> Waits:
@@ -58,7 +64,12 @@ def waits_of_machine() -> Waits:
     with suppress(OSError):  # not built in, or switched off
         some, *_ = Path("/proc/pressure/cpu").read_text(encoding="ascii").splitlines()
         waited_us = int(some.rpartition("total=")[2])
-    return Waits(stolen / _TICKS_PER_S, waited_us / 1e6)
+    [pages] = [
+        int(line.split()[1])
+        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+        if line.startswith("pgmajfault ")
+    ]
+    return Waits(stolen / _TICKS_PER_S, waited_us / 1e6, pages)
 
 
 def usage_of(*pids: int) -> Usage:
