@@ -17,6 +17,9 @@ SLACK_MS = 25
 LATE_MS = 40
 """By how much it may be late with the end of a key and of the gap: it looks when speech arrives, each 20 ms."""
 
+TIMER_MS = 5
+"""Between Asterisk's looks and the times of its events."""
+
 
 class RepeatedKeys:
     """The keys of one channel, in the order of their events."""
@@ -56,6 +59,7 @@ class RepeatedKeys:
             return max(busy_ms, 0) + GAP_MS
         deferred_ms = STRETCHED_MS + GAP_MS
         if since_ms >= deferred_ms + SLACK_MS:
-            return 0
+            # Its beginning may have been skipped while the last was being stretched, and it ended in the gap after it.
+            return max(deferred_ms + LATE_MS + TIMER_MS - since_ms, 0)
         # One that took longer than the time since the last came in a burst: it waits for the last to be stretched.
         return deferred_ms + SLACK_MS if since_ms < duration_ms else min(duration_ms, deferred_ms) + GAP_MS // 2

@@ -99,7 +99,8 @@ def _judge(caller: Caller, callers: Sequence[Caller], records: Mapping[str, Call
     disturbed: list[str] = []
     read_back = spoken_read_back = 0
     for said, turns, engine_failed in _with_turns(caller.rounds, record, call.answered_at):
-        reply = call.heard.samples(said.ended_s, said.replied_s + PADDING_S)
+        # From the beginning of the turn: the agent may answer the last key before a busy phone notes that it was sent.
+        reply = call.heard.samples(said.begun_s, said.replied_s + PADDING_S)
         taken = [_number_in(turn) for turn in turns]
         told = agent_says(f"You said {' '.join(taken[0])}.") if taken and len(taken[0]) == len(said.number) else b""
         alike = heard(reply, told).correlation if told else 0.0

@@ -44,6 +44,20 @@ def test_fast_diallers_key_that_is_put_back_is_told_once(again_ms: int) -> None:
     assert told(events, duration_ms=50) == "1992"
 
 
+@pytest.mark.parametrize(
+    ("events", "pressed"),
+    [
+        ([("1", 0), ("0", 153), ("0", 13), ("6", 188)], "106"),
+        ([("0", 0), ("3", 158), ("3", 7)], "03"),
+        ([("2", 0), ("1", 235), ("1", 212), ("3", 152), ("3", 13)], "2113"),
+    ],
+)
+def test_key_whose_beginning_fell_into_a_late_gap_is_told_once_as_seen_in_asterisk_22(
+    events: Sequence[tuple[str, int]], pressed: str
+) -> None:
+    assert told(events, duration_ms=120) == pressed
+
+
 def test_keys_without_a_time_are_never_repeats() -> None:
     repeated = RepeatedKeys()
     assert not any(repeated.is_repeat("1", 80, None) for _ in range(3))

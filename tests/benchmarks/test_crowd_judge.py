@@ -112,6 +112,14 @@ def test_keys_that_nobody_has_taken_are_wrong_keys() -> None:
     assert verdict_on(caller_with(3, ("033536", True, b""))).wrong_keys == ["033536: "]
 
 
+def test_reply_that_begins_before_the_phone_notes_the_last_key_is_true() -> None:
+    caller = caller_with(3, ("033536", True, b""))
+    assert caller.call is not None
+    caller.call.heard.write(begun_s(0) + 2.9, told("033536"))
+    seen = verdict_on(caller, ("", "033536"))
+    assert (seen.read_back, seen.untrue, seen.disturbed) == (1, [], [])
+
+
 def test_number_that_the_recogniser_took_for_another_is_misheard_and_not_foreign() -> None:
     other = caller_with(7, (OTHERS, False, told(OTHERS)))
     caller = caller_with(3, ("033536", False, told("033530")))

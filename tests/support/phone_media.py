@@ -120,9 +120,9 @@ class MediaStream:
         for tick in range(1, ticks + 1):
             self._events.append((struct.pack("!BBH", code, 10, tick * FRAME_SAMPLES), tick == 1, False))
         self._events.append((struct.pack("!BBH", code, 0x8A, ticks * FRAME_SAMPLES), False, True))
-        self._events.extend([(b"", False, False)] * 3)
         done = asyncio.Event()
         self._event_done.append((len(self._events), done))
+        self._events.extend([(b"", False, False)] * 3)
         return done
 
     def tick(self, now_s: float) -> None:
