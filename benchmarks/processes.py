@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.e2e.open_files import open_files as open_files_of
@@ -28,6 +29,8 @@ class Usage:
     """Resident memory; what several share counts once (PSS)."""
     open_files: int
     """Without connections by TCP, which are kept for the next request."""
+    private_mb: dict[int, float] = field(default_factory=dict)
+    """Memory that a process shares with nobody, by process id."""
 
     def cores_since(self, earlier: Usage) -> float:
         """Return the mean number of cores kept busy since then."""
@@ -76,15 +79,18 @@ def usage_of(*pids: int) -> Usage:
     """Measure these processes together; those that have just ended count as nothing."""
     cpu_s = memory_mb = 0.0
     open_files = 0
+    private_mb: dict[int, float] = {}
     for pid in pids:
         with suppress(FileNotFoundError, ProcessLookupError):
             folder = Path("/proc") / str(pid)
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
             cpu_s += (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
-            memory_mb += _pss_kb(folder) / 1024
+            memory = _memory_kb(folder)
+            memory_mb += memory["Pss"] / 1024
+            private_mb[pid] = (memory["Private_Clean"] + memory["Private_Dirty"]) / 1024
             files = open_files_of(pid)
             open_files += files.udp_sockets + files.others
-    return Usage(time.monotonic(), cpu_s, memory_mb, open_files)
+    return Usage(time.monotonic(), cpu_s, memory_mb, open_files, private_mb)
 
 
 def family_of(pid: int) -> list[int]:
@@ -110,8 +116,6 @@ def children_running(pid: int, words: str) -> list[int]:
     return found
 
 
-def _pss_kb(folder: Path) -> int:
-    for line in (folder / "smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1])
-    return 0
+def _memory_kb(folder: Path) -> Mapping[str, int]:
+    rows = [line.split() for line in (folder / "smaps_rollup").read_text().splitlines()[1:]]
+    return {name.rstrip(":"): int(kb) for name, kb, *_ in rows}

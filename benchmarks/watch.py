@@ -74,16 +74,19 @@ class Watch:
     def growth_mb_per_min(self, part: str) -> float | None:
         """Return the slope of a part's memory over the second half of the looks.
 
-        None when fewer than three of these came after WARM_UP_S: too few to tell. What the node's speech
+        Of the processes that were there all that time: a recogniser that is first needed later adds its share of the
+        model once. None when fewer than three looks came after WARM_UP_S: too few to tell. What the node's speech
         cache holds is left out: it has a bound of its own.
         """
         warm_s = self.looks[0].usage[part].at_s + WARM_UP_S if self.looks else 0.0
         looks = [look for look in self.looks[len(self.looks) // 2 :] if look.usage[part].at_s >= warm_s]
         if len(looks) < 3:
             return None
+        lasting = set.intersection(*(set(look.usage[part].private_mb) for look in looks))
         times = [look.usage[part].at_s / 60 for look in looks]
         kept = [look.speech_cache_mb if part == "node" else 0.0 for look in looks]
-        slope, _ = np.polyfit(times, [look.usage[part].memory_mb - mb for look, mb in zip(looks, kept, strict=True)], 1)
+        sizes = [sum(look.usage[part].private_mb[pid] for pid in lasting) for look in looks]
+        slope, _ = np.polyfit(times, [size - mb for size, mb in zip(sizes, kept, strict=True)], 1)
         return float(slope)
 
 

@@ -15,7 +15,8 @@ GOOD = Verdict(0, rounds=40, keyed=20, read_back=36, spoken_read_back=16, mishea
 
 
 def look(minute: float, *, node_mb: float = 80.0, cache_mb: float = 0.0, tasks: int = 30, files: int = 20) -> Look:
-    usage = {part: Usage(minute * 60, minute, node_mb if part == "node" else 50.0, files) for part in PARTS}
+    sizes = {part: node_mb if part == "node" else 50.0 for part in PARTS}
+    usage = {part: Usage(minute * 60, minute, mb, files, {1: mb}) for part, mb in sizes.items()}
     return Look(usage, {"parley_tasks": tasks, "parley_speech_cache_bytes": cache_mb * (1 << 20)})
 
 
@@ -89,6 +90,14 @@ def test_memory_that_grows_is_a_problem_unless_the_speech_cache_fills() -> None:
     filled = [look(minute, node_mb=80.0 + 2 * minute, cache_mb=2 * minute) for minute in range(10)]
     assert [problem.partition(":")[0] for problem in problems(looks=grown)] == ["memory that grows"]
     assert problems(looks=filled) == []
+
+
+def test_process_that_is_first_needed_late_is_no_growth() -> None:
+    looks = [look(minute) for minute in range(10)]
+    for late in looks[7:]:
+        late.usage["worker"].private_mb[2] = 10.0
+    assert Watch(looks).growth_mb_per_min("worker") == pytest.approx(0.0)
+    assert problems(looks=looks) == []
 
 
 def test_growth_is_not_measured_before_three_looks_at_warm_parts() -> None:
