@@ -20,7 +20,7 @@ from ari_app.asterisk_info import AsteriskInfo
 from ari_app.backoff import Backoff
 from ari_app.bridges import LegBridges
 from ari_app.claims import Claims
-from ari_app.connection import FIRST_RETAKE_S, LONGEST_RETAKE_S, EventConnection
+from ari_app.connection import FIRST_RETAKE_S, LOGIN_CHECK_S, LONGEST_RETAKE_S, EventConnection
 from ari_app.dead_man import DEAD_MAN_S, DeadManTimer
 from ari_app.errors import AriRefused
 from ari_app.event_queue import EventQueue
@@ -96,7 +96,8 @@ class AriCallControl:
     taken back from another client. ami: of the same Asterisk, run by its owner; with it, `events()` tells what becomes
     of legs in queues. tls: how to check the certificate of an `https` address, None for the system's way.
     transfers_by_us: whether Asterisk leaves transfers that phones ask for to us; None where its version is safe for
-    that. Log in with `start()`, close with `aclose()`.
+    that. login_check_s: between two looks whether Asterisk still lets us in. Log in with `start()`, close with
+    `aclose()`.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class AriCallControl:
         ami: AmiClient | None = None,
         tls: ssl.SSLContext | None = None,
         transfers_by_us: bool | None = None,
+        login_check_s: float = LOGIN_CHECK_S,
     ) -> None:
         self._application = checked_application(application)
         self._leg_prefix = f"{OWN_PREFIX}{application}."
@@ -146,6 +148,7 @@ class AriCallControl:
             on_lost=self._lost,
             backoff=backoff or Backoff(),
             retake=retake or Backoff(FIRST_RETAKE_S, LONGEST_RETAKE_S),
+            login_check_s=login_check_s,
         )
         self._queue_events = QueueEvents()
         if ami is not None:

@@ -14,11 +14,11 @@ import aiohttp
 
 from ari_app.asterisk_info import AsteriskInfo
 from ari_app.backoff import Backoff
-from ari_app.errors import AriNotLoaded, AriRefused
+from ari_app.errors import AriLoginRefused, AriNotLoaded, AriRefused
 from ari_app.event_queue import is_milestone
 from ari_app.events import ApplicationReplaced, AriEvent, MalformedEvent, parse_event
 from ari_app.rest import AriRest
-from parley.call_control import CallControlError
+from parley.call_control import CallControlError, PbxRefused
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +32,18 @@ take every second call from each other, and each time all calls that go on.
 """
 MOST_EVENTS_AT_ONCE = 50
 """Read before everybody else gets a turn, 1 to 2 ms worth: a burst must not make the calls' audio wait."""
+LOGIN_CHECK_S = 5.0
+"""Asterisk asks for our password with each request, but never again on an open event connection. After a reload with
+another password callers would go on coming to us, and we could command none of them."""
 LASTING_NAME_S = 600.0
 """A connection that stood for so long ends the doubling."""
 
 
 class EventConnection:
-    """The events of one application, for as long as `run` runs. `on_replaced` is called before `on_lost`."""
+    """The events of one application, for as long as `run` runs.
+
+    `on_replaced` is called before `on_lost`; this one again when the reason becomes another while we reconnect.
+    """
 
     def __init__(
         self,
@@ -50,6 +56,7 @@ class EventConnection:
         on_lost: Callable[[str], None],
         backoff: Backoff,
         retake: Backoff,
+        login_check_s: float = LOGIN_CHECK_S,
     ) -> None:
         self._rest = rest
         self._application = application
@@ -59,7 +66,12 @@ class EventConnection:
         self._on_lost = on_lost
         self._backoff = backoff
         self._retake = retake
+        self._login_check_s = login_check_s
         self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._lost_for = ""
+        """Why there is, or was last, no connection."""
+        self._refusal = ""
+        """Why Asterisk let us in no more, under the last connection; empty when it did to its end."""
         self.received = 0
         """Messages so far."""
         self.malformed = 0
@@ -90,13 +102,12 @@ class EventConnection:
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
-            reason, wait_s = await self._read()
+            reason, wait_s = await self._read_while_let_in()
             if loop.time() - began >= LASTING_S:
                 self._backoff.reset()
             if loop.time() - began >= LASTING_NAME_S:
                 self._retake.reset()
-            self._on_lost(reason)
-            logger.warning("connection to Asterisk lost", extra={"reason": reason})
+            self._tell_lost("connection to Asterisk lost", reason, by_refusal=bool(self._refusal))
             await self._reconnect(wait_s)
 
     async def aclose(self) -> None:
@@ -104,6 +115,27 @@ class EventConnection:
         socket, self._socket = self._socket, None
         if socket is not None:
             await socket.close()
+
+    async def _read_while_let_in(self) -> tuple[str, float]:
+        """Read until the connection ends, or until Asterisk refuses our login; return the same as `_read`."""
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(self._watch_login())
+            reason, wait_s = await self._read()
+            if not self._refusal:  # else it is closing the connection
+                watching.cancel()
+        return self._refusal or reason, wait_s
+
+    async def _watch_login(self) -> None:
+        """Close the connection once Asterisk refuses our login."""
+        self._refusal = ""
+        while not self._refusal:
+            try:
+                await self._rest.check_login(self._login_check_s)
+            except AriLoginRefused as err:
+                self._refusal = str(err)
+                await self.aclose()
+            except CallControlError as err:
+                logger.debug("whether we are let in is not known", extra={"code": err.code})
 
     async def _read(self) -> tuple[str, float]:
         """Hand on events until the connection ends; return why, and how long to wait before the next attempt."""
@@ -154,9 +186,16 @@ class EventConnection:
             except CallControlError as err:
                 await self.aclose()
                 wait_s = self._backoff.next_wait_s()
-                logger.warning("Asterisk is not reachable", extra={"reason": str(err), "retry_s": round(wait_s, 2)})
+                if str(err) != self._lost_for:
+                    self._tell_lost("Asterisk is not reachable", str(err), by_refusal=isinstance(err, PbxRefused))
             else:
                 return
+
+    def _tell_lost(self, what: str, reason: str, *, by_refusal: bool) -> None:
+        """Tell that there is no connection, and why. by_refusal: somebody must change something before there is."""
+        self._lost_for = reason
+        self._on_lost(reason)
+        logger.log(logging.ERROR if by_refusal else logging.WARNING, what, extra={"reason": reason})
 
 
 def _reason_of(socket: aiohttp.ClientWebSocketResponse) -> str:

@@ -1,6 +1,7 @@
 """What ARI answers when it does not do what was asked, as members of the call-control error family.
 
     PbxRefused
+    ├── AriLoginRefused user name or password are not, or no longer, what ari.conf says
     └── AriRefused      ARI answered with a 4xx or 5xx status; `status` says which
     PbxUnavailable
     └── AriNotLoaded    Asterisk's web server answers, ARI (or a part of it) does not: still loading, or not configured
@@ -18,6 +19,12 @@ from parley.call_control import PbxRefused, PbxUnavailable
 _NOT_FOUND = 404
 _LEG_IS_GONE = {_NOT_FOUND, 409, 412}
 """Of requests about one channel: it does not exist, is not in our application, is in a state that allows nothing."""
+
+
+class AriLoginRefused(PbxRefused):
+    """Asterisk does not let us in (HTTP 401), whatever we ask."""
+
+    code = "ari_login_refused"
 
 
 class AriRefused(PbxRefused):

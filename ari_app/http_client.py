@@ -11,6 +11,7 @@ import base64
 import json
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -45,6 +46,8 @@ class AriHttp:
         self._headers = {"Authorization": f"Basic {credentials}"}
         self._open_session: aiohttp.ClientSession | None = None
         self._closed = False
+        self.login_refused = asyncio.Event()
+        """Set by every answer that refuses our login; whoever waits for it clears it."""
 
     def __repr__(self) -> str:
         return f"AriHttp({str(self._base)!r}, {self._username!r})"
@@ -75,6 +78,8 @@ class AriHttp:
         except (TimeoutError, aiohttp.ClientError, OSError) as err:
             raise connection_error(err, self._base, self._deadline_s) from err
         answer = _decode(text)
+        if status == HTTPStatus.UNAUTHORIZED:
+            self.login_refused.set()
         if status not in {200, 204} or (status == 200 and answer is None):
             raise status_error(status, answer, what, self._base, self._username)
         try:

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from ari_app.errors import AriNotLoaded, AriRefused
+from ari_app.errors import AriLoginRefused, AriNotLoaded, AriRefused
 from parley.call_control import CallControlError, PbxRefused, PbxUnavailable
 from parley.call_control.validation import without_control_characters
 
@@ -42,7 +42,7 @@ def connection_error(err: BaseException, base: URL, deadline_s: float) -> CallCo
 def status_error(status: int, answer: Any, what: str, base: URL, username: str) -> CallControlError:
     """Return the error for an HTTP answer other than success; `answer` is its decoded JSON, None if there was none."""
     if status == 401:
-        return PbxRefused(
+        return AriLoginRefused(
             f"Asterisk refuses the ARI user {username!r}: compare user name and password with the section "
             f"[{username}] of ari.conf (an empty password there switches the user off)"
         )

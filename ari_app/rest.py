@@ -6,8 +6,10 @@ between two media legs. All methods raise as `AriHttp.request` says.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +71,14 @@ class AriRest:
     async def connect_events(self, application: str) -> aiohttp.ClientWebSocketResponse:
         """Open the event WebSocket; from now on `Stasis(application)` hands its channels to us."""
         return await self._http.connect_events(application)
+
+    async def check_login(self, within_s: float) -> None:
+        """Ask whether we are let in: after so many seconds, or as soon as another request was not. Raises as all do."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._http.login_refused.wait()
+        self._http.login_refused.clear()
+        await self.asterisk_info()
 
     async def aclose(self) -> None:
         """Close all connections; may be called twice."""

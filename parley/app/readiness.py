@@ -29,7 +29,7 @@ def started_checks(switchboard: Switchboard, database: Database, channel: grpc.a
         return ""
 
     async def connected() -> str:
-        return "" if switchboard.pbx_connected else "not connected to the PBX"
+        return switchboard.pbx_problem
 
     async def worker_answers() -> str:
         return await worker_problem(channel)

@@ -43,6 +43,7 @@ OVER = "The conversation was over"
 """PARLEY_ERROR of a party who took the place of another whose call had just ended."""
 HAND_OVER_S = 10.0
 """For handing the last calls to their queues; whoever is left then is taken by the PBX's dead-man timer."""
+NOT_YET = "not connected to the PBX"
 GRACE_S = 1.0
 """For offers that are on their way while Asterisk is asked which legs are ours."""
 
@@ -57,7 +58,7 @@ class Switchboard:
         self._queues = QueueRecord(services.log, services.metrics, services.clock)
         self._open = False
         self._draining = False
-        self._pbx_connected = False
+        self._pbx_problem = NOT_YET
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -67,9 +68,9 @@ class Switchboard:
         return len(self._calls)
 
     @property
-    def pbx_connected(self) -> bool:
-        """Whether the PBX is connected now."""
-        return self._pbx_connected
+    def pbx_problem(self) -> str:
+        """Why the PBX is not connected now; empty while it is."""
+        return self._pbx_problem
 
     @property
     def draining(self) -> bool:
@@ -143,7 +144,7 @@ class Switchboard:
             case LegReplaced(leg_id=leg_id, leg=leg):
                 self._leg_replaced(leg_id, leg, tasks)
             case PbxConnected():
-                self._connected(True)
+                self._connected()
                 tasks.create_task(self._return_strangers(), name="reconcile")
             case ControlTaken(leg_ids=leg_ids):
                 taken = [call for leg_id, call in self._calls.items() if leg_id in leg_ids]
@@ -151,8 +152,7 @@ class Switchboard:
                 for call in taken:
                     call.control_lost()
             case PbxLost(reason=reason):
-                self._connected(False)
-                logger.warning("PBX lost; calls go on with their media", extra={"reason": reason})
+                self._lost(reason)
             case _:
                 self._pass_on(event)
 
@@ -172,9 +172,15 @@ class Switchboard:
             case _:
                 logger.debug("event about no call of ours", extra={"event_type": type(event).__name__})
 
-    def _connected(self, connected: bool) -> None:
-        self._pbx_connected = connected
-        self._services.metrics.pbx_connected(connected)
+    def _connected(self) -> None:
+        self._pbx_problem = ""
+        self._services.metrics.pbx_connected(True)
+
+    def _lost(self, reason: str) -> None:
+        if not self._pbx_problem:
+            logger.warning("PBX lost; calls go on with their media", extra={"reason": reason})
+        self._pbx_problem = f"not connected to the PBX: {reason}"
+        self._services.metrics.pbx_connected(False)
 
     def _offered(self, leg: Leg, tasks: asyncio.TaskGroup) -> None:
         """Take the call up, or send it on at once."""

@@ -93,7 +93,7 @@ class PbxConnected:
 
 @dataclass(frozen=True, slots=True)
 class PbxLost:
-    """The connection to the PBX is gone; the adapter is reconnecting by itself."""
+    """The connection to the PBX is gone; the adapter is reconnecting by itself. Told again when the reason changes."""
 
     reason: str
 

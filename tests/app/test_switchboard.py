@@ -272,10 +272,30 @@ async def test_callers_are_handed_on_when_somebody_else_is_told_about_their_legs
         await node.until_answered(leg.id)
         node.control.another_client_takes_control()
         record = await node.until_gone(leg.id)
-        assert not node.switchboard.pbx_connected
+        assert "another client" in node.switchboard.pbx_problem
     assert (record.variables_set["PARLEY_STATUS"], record.variables_set["PARLEY_TRANSFER_TO"]) == ("FAILED", "support")
     assert node.log.end is not None
     assert node.log.end.reason is EndReason.PBX_LOST
+
+
+async def test_why_the_pbx_is_lost_stands_until_it_is_back_and_is_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running_node(tmp_path, QUESTION) as node:
+
+        async def until_problem(part: str) -> None:
+            async with asyncio.timeout(5):
+                while part not in node.switchboard.pbx_problem or bool(part) != bool(node.switchboard.pbx_problem):
+                    await asyncio.sleep(0.005)
+
+        await until_problem("")
+        node.control.connection_breaks("closed")
+        await until_problem("closed")
+        node.control.connection_breaks("wrong password")
+        await until_problem("wrong password")
+        node.control.connection_returns()
+        await until_problem("")
+    assert [record.message for record in caplog.records].count("PBX lost; calls go on with their media") == 1
 
 
 async def test_calls_that_nobody_has_taken_go_on(tmp_path: Path) -> None:

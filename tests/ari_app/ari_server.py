@@ -40,6 +40,8 @@ class AriServer:
     version: str = "22.9.0"
     """The last of 22 that sets variables one by one."""
     url: str = ""
+    password: str = PASSWORD
+    """What is let in; a reload may change it under open connections."""
     channels: dict[str, dict[str, Any]] = field(default_factory=dict)
     subscribed: set[str] = field(default_factory=set)
     bridges: list[dict[str, Any]] = field(default_factory=list)
@@ -94,7 +96,7 @@ class AriServer:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
-        expected = base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
+        expected = base64.b64encode(f"{USERNAME}:{self.password}".encode()).decode()
         if request.headers.get("Authorization") != f"Basic {expected}":
             return web.json_response({"message": "Authentication required"}, status=401)
         path = request.path.removeprefix("/ari")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -42,6 +43,7 @@ async def connect(ari: AriServer) -> AsyncIterator[Connect]:
         dead_man_s: float = 0.0,
         retake_s: float = 60.0,
         transfers_by_us: bool | None = None,
+        login_check_s: float = 60.0,
     ) -> AriCallControl:
         control = AriCallControl(
             ari.url,
@@ -53,6 +55,7 @@ async def connect(ari: AriServer) -> AsyncIterator[Connect]:
             backoff=Backoff(first_s=0.001, cap_s=0.001),
             retake=Backoff(first_s=retake_s, cap_s=retake_s),
             transfers_by_us=transfers_by_us,
+            login_check_s=login_check_s,
         )
         made.append(control)
         return control
@@ -69,10 +72,19 @@ async def control(connect: Connect) -> AriCallControl:
     return started
 
 
-@pytest.fixture
-async def log(control: AriCallControl) -> AsyncIterator[EventLog]:
+@asynccontextmanager
+async def recorded(control: AriCallControl) -> AsyncIterator[EventLog]:
+    """Collect what the adapter tells."""
     log = EventLog(control)
     collecting = asyncio.create_task(log.run())
-    yield log
-    collecting.cancel()
-    await asyncio.wait([collecting])
+    try:
+        yield log
+    finally:
+        collecting.cancel()
+        await asyncio.wait([collecting])
+
+
+@pytest.fixture
+async def log(control: AriCallControl) -> AsyncIterator[EventLog]:
+    async with recorded(control) as log:
+        yield log

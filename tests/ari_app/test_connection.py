@@ -31,7 +31,7 @@ from parley.call_control import (
 )
 from tests.ari_app.ari_server import PASSWORD, AriServer, channel
 from tests.ari_app.captured import captured_messages
-from tests.ari_app.conftest import Connect, asked
+from tests.ari_app.conftest import Connect, asked, recorded
 from tests.contract.benches import EventLog, deaf, until
 
 NOT_ARI = "<html><title>404 Not Found</title></html>"
@@ -162,6 +162,51 @@ async def test_reconnecting_goes_on_after_failures(ari: AriServer, log: EventLog
     assert await until(tried_again)
     ari.reply("GET /asterisk/info", 200, {"system": {"version": "22.11.0"}})
     assert (await log.next(PbxConnected)).version == "22.11.0"
+
+
+async def test_password_that_is_changed_under_an_open_connection_loses_it_until_it_is_right_again(
+    ari: AriServer, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    control = connect(login_check_s=0.01)
+    await control.start()
+    async with recorded(control) as log:
+        await log.next(PbxConnected)
+        ari.password = "another"
+        assert "[parley] of ari.conf" in (await log.next(PbxLost)).reason
+        assert ari.sockets[-1].closed, "callers would go on coming to a node that can command none of them"
+        ari.password = PASSWORD
+        await log.next(PbxConnected)
+    told = [record for record in caplog.records if "refuses the ARI user" in str(vars(record).get("reason"))]
+    assert len(told) == 1
+    assert told[0].levelno == logging.ERROR
+
+
+async def test_command_that_is_refused_for_the_password_ends_the_connection_at_once(
+    ari: AriServer, control: AriCallControl, log: EventLog
+) -> None:
+    await ari.offer("1.1")
+    await log.next(LegOffered)
+    ari.password = "another"
+    with pytest.raises(PbxRefused, match=r"ari\.conf"):
+        await control.answer(LegId("1.1"))
+    assert "ari.conf" in (await log.next(PbxLost)).reason
+
+
+async def test_why_asterisk_cannot_be_reached_is_told_once_for_each_reason(
+    ari: AriServer, log: EventLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    await log.next(PbxConnected)
+    ari.reply("GET /asterisk/info", 503)
+    await ari.sockets[-1].close()
+    assert "closed the connection" in (await log.next(PbxLost)).reason
+    assert "overloaded" in (await log.next(PbxLost)).reason
+    assert await asked(ari, "GET /asterisk/info", count=5)
+    ari.password = "another"
+    assert "ari.conf" in (await log.next(PbxLost)).reason
+    ari.password = PASSWORD
+    ari.reply("GET /asterisk/info", 200, {"system": {"version": "22.11.0"}})
+    await log.next(PbxConnected)
+    assert [record.message for record in caplog.records].count("Asterisk is not reachable") == 2
 
 
 async def test_what_happened_meanwhile_is_told_after_reconnecting(ari: AriServer, log: EventLog) -> None:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 from ari_app import AriCallControl, AriRefused, AriRest
 from ari_app.backoff import Backoff
+from ari_app.connection import LOGIN_CHECK_S
 from parley.call_control import CallControl, HangupCause, LegId
 from tests.contract.benches import ARGUMENTS, CALLER, DEADLINE_S, DIALLED, SITE_NOTE, Party, until
 from tests.support.asterisk import Asterisk
@@ -77,6 +78,7 @@ async def connected(
     dead_man_s: float = 10.0,
     retake: Backoff | None = None,
     transfers_by_us: bool | None = None,
+    login_check_s: float = LOGIN_CHECK_S,
 ) -> AsyncIterator[AriCallControl]:
     """Connect an adapter to this Asterisk."""
     url = f"{pbx.ari_url}/ari"
@@ -85,6 +87,7 @@ async def connected(
         dead_man_s=dead_man_s,
         retake=retake,
         transfers_by_us=transfers_by_us,
+        login_check_s=login_check_s,
     )
     try:
         await control.start()

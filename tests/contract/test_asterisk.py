@@ -458,6 +458,26 @@ async def test_wrong_password_is_refused_with_the_section_to_look_at(asterisk: A
     await control.aclose()
 
 
+async def test_password_that_a_reload_changes_loses_the_connection_until_it_is_right_again(
+    asterisk: Asterisk, bench: AsteriskBench
+) -> None:
+    await bench.control.aclose()
+    written = asterisk.folder / "etc" / "ari.conf"
+    right = written.read_text(encoding="utf-8")
+    async with connected(asterisk, login_check_s=0.2) as control, listening(control) as log:
+        await log.next(PbxConnected)
+        try:
+            written.write_text(right.replace(asterisk.ari_password, "another"), encoding="utf-8")
+            await asterisk.cli("module reload res_ari.so")
+            assert "[parley] of ari.conf" in (await log.next(PbxLost)).reason
+        finally:
+            written.write_text(right, encoding="utf-8")
+            await asterisk.cli("module reload res_ari.so")
+        await log.next(PbxConnected)
+        bench.caller.dial("920")
+        await log.next(LegOffered)
+
+
 async def test_address_without_ari_is_unavailable_with_what_to_load(asterisk: Asterisk) -> None:
     control = AriCallControl(f"{asterisk.ari_url}/elsewhere", asterisk.ari_username, asterisk.ari_password)
     with pytest.raises(AriNotLoaded, match=r"res_ari\.so"):
