@@ -123,14 +123,17 @@ class LegBridges:
             if media is not None:
                 await self._media_legs.delete(media.channel_id)
 
-    async def sweep(self, parties: Iterable[LegId], media_channels: Iterable[str]) -> None:
+    async def sweep(self, parties: Iterable[LegId], media_channels: Iterable[str]) -> list[SeenBridge]:
         """Delete what has no party any more, and take over what an earlier process of ours left with one.
+
+        Returns all bridges of Asterisk.
 
         parties: the legs in our hands. media_channels: the media legs of our application that exist.
         """
         present = set(parties)
         found: list[Coroutine[Any, Any, None]] = []
-        for seen in await self._rest.bridges():
+        bridges = await self._rest.bridges()
+        for seen in bridges:
             if not seen.id.startswith(self._id_prefix) or seen.id in self._bridges:
                 continue
             members = present.intersection(map(LegId, seen.channel_ids))
@@ -145,6 +148,7 @@ class LegBridges:
             if not self._media_legs.knows(channel_id):
                 logger.info("orphaned media leg deleted", extra={"channel_id": channel_id})
                 self._spawn(self._media_legs.delete(channel_id))
+        return bridges
 
     async def _take_over(self, seen: SeenBridge, members: set[LegId]) -> None:
         """Enter a bridge of an earlier process into the books, with those of its media legs whose party is there."""

@@ -26,12 +26,13 @@ from ari_app.errors import AriRefused
 from ari_app.event_queue import EventQueue
 from ari_app.events import AriEvent, Channel, ChannelHangupRequest, StasisEnd, StasisStart
 from ari_app.hand_over import RETRY_WAITS_S, HandOver
-from ari_app.legs import OWN_PREFIX, LegBook
+from ari_app.legs import LegBook
 from ari_app.media_legs import MediaLegs, is_media_leg
 from ari_app.moves import Moves
+from ari_app.orphans import Orphans, is_held_by
 from ari_app.queue_events import EVENTS as QUEUE_EVENTS
 from ari_app.queue_events import QueueEvents
-from ari_app.rest import DEADLINE_S, AriRest
+from ari_app.rest import DEADLINE_S, AriRest, Bridge
 from ari_app.taken_legs import TakenLegs
 from ari_app.transfers import NOWHERE, TRANSFER_CONTEXT, Transfers, is_safe
 from ari_app.validation import (
@@ -118,9 +119,9 @@ class AriCallControl:
         login_check_s: float = LOGIN_CHECK_S,
     ) -> None:
         self._application = checked_application(application)
-        self._leg_prefix = f"{OWN_PREFIX}{application}."
         self._rest = AriRest(url, username, password, deadline_s, tls)
         self._book = LegBook()
+        self._orphans = Orphans(application, self._book)
         self._events = EventQueue()
         self._media_legs = MediaLegs(self._rest, application, self._spawn, deadline_s)
         self._bridges = LegBridges(self._rest, application, self._media_legs, self._spawn)
@@ -207,7 +208,7 @@ class AriCallControl:
             "timeout": request.timeout_s,
             "variables": {TRANSFER_CONTEXT: NOWHERE, **checked_variables(request.variables)},
         }
-        leg_id = LegId(self._leg_prefix + secrets.token_hex(8))
+        leg_id = LegId(self._orphans.leg_prefix + secrets.token_hex(8))
         self._book.expect(_leg_to_originate(leg_id, request))
         try:
             await self._rest.originate(leg_id, self._application, endpoint, **options)
@@ -367,8 +368,8 @@ class AriCallControl:
         channels = await self._reconcile()
         own_media = [channel.id for channel in channels if self._media_legs.is_own(channel.id)]
         self._transfers.found(channels)
-        self._sweep_legs(channels)
-        await self._bridges.sweep([leg.id for leg in self._book.legs()], own_media)
+        bridges = await self._bridges.sweep([leg.id for leg in self._book.legs()], own_media)
+        self._sweep_legs(channels, bridges)
         self._events.put(PbxConnected(info.version))
 
     def _take(self, event: AriEvent) -> None:
@@ -401,6 +402,7 @@ class AriCallControl:
     def _tell_end_unless_told(self, leg_id: LegId, events: list[AriEvent]) -> None:
         """Take a leg that we have sent away for gone when no event will say so."""
         if leg_id in self._book and not self._connection.is_open:
+            self._orphans.note_sent_away(leg_id)
             for event in events:
                 self._take(event)
 
@@ -441,20 +443,18 @@ class AriCallControl:
         self._moves.catch_up()
         return channels
 
-    def _sweep_legs(self, channels: Iterable[Channel]) -> None:
+    def _sweep_legs(self, channels: Collection[Channel], bridges: Iterable[Bridge]) -> None:
         """Hang up whom an earlier process of ours was calling, or had called: nobody would talk with them."""
-        for channel in channels:
-            called = channel.id.startswith(self._leg_prefix) and not self._book.is_known(LegId(channel.id))
-            if called or self._transfers.was_left(channel):
-                logger.info("orphaned leg hung up", extra={"leg_id": channel.id})
-                self._spawn(self._hang_up_quietly(LegId(channel.id)))
+        left = [LegId(channel.id) for channel in channels if self._transfers.was_left(channel)]
+        for leg_id in self._orphans.among(channels, bridges) + left:
+            logger.info("orphaned leg hung up", extra={"leg_id": leg_id})
+            self._spawn(self._hang_up_quietly(leg_id))
 
     def _is_party(self, channel: Channel) -> bool:
         """Tell a party's channel in our hands from media legs, far ends of Local channels and legs that have left."""
         if is_media_leg(channel.id):
             return False
-        in_stasis = channel.app_name == "Stasis" and channel.app_data.split(",")[0] == self._application
-        return in_stasis or LegId(channel.id) in self._book
+        return is_held_by(channel, self._application) or LegId(channel.id) in self._book
 
     # Commands
 

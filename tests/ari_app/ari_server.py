@@ -167,14 +167,14 @@ class AriServer:
         return {**made, "channelvars": local}
 
 
-def channel(channel_id: str, state: str = "Ring", app_data: str = "parley") -> dict[str, Any]:
+def channel(channel_id: str, state: str = "Ring", app_data: str = "parley", app_name: str = "Stasis") -> dict[str, Any]:
     """Return a channel as ARI describes it."""
     return {
         "id": channel_id,
         "name": f"PJSIP/caller-{channel_id}",
         "state": state,
         "caller": {"name": "", "number": "15550100"},
-        "dialplan": {"context": "from-trunk", "exten": "100", "app_name": "Stasis", "app_data": app_data},
+        "dialplan": {"context": "from-trunk", "exten": "100", "app_name": app_name, "app_data": app_data},
         "channelvars": {},
     }
 

@@ -14,6 +14,7 @@ from parley.call_control import (
     DialplanTarget,
     HangupCause,
     InvalidRequest,
+    LegAnswered,
     LegEnded,
     LegGone,
     LegId,
@@ -21,6 +22,7 @@ from parley.call_control import (
     LegOffered,
     OriginateRequest,
     PbxConnected,
+    PbxLost,
     PbxRefused,
     PbxUnavailable,
     RtpPeer,
@@ -491,6 +493,46 @@ async def test_legs_that_an_earlier_process_was_calling_are_hung_up_those_of_oth
         f"DELETE /channels/{ringing}",
         f"DELETE /channels/{talking}",
     ]
+
+
+async def test_legs_that_an_earlier_process_called_and_that_talk_to_somebody_are_left_alone(
+    ari: AriServer, connect: Connect
+) -> None:
+    queued, elsewhere, joined = "parley-leg.parley.01", "parley-leg.parley.02", "parley-leg.parley.03"
+    alone = "parley-leg.parley.04"
+    ari.channels |= {
+        queued: channel(queued, "Up", "support", "Queue"),
+        elsewhere: channel(elsewhere, "Up", "another-application"),
+        joined: channel(joined, "Up"),
+        alone: channel(alone, "Up"),
+    }
+    ari.subscribed |= set(ari.channels)
+    ari.bridges += [
+        {"id": "site-bridge", "name": "", "channels": [joined, "1.1"]},
+        {"id": "parley-bridge.parley.01", "name": f"parley-{alone}", "channels": [alone, "parley-media.parley.01"]},
+    ]
+    await connect().start()
+    assert await asked(ari, f"DELETE /channels/{alone}")
+    assert len(ari.asked("DELETE /channels/parley-leg.*")) == 1
+
+
+async def test_called_party_whom_we_gave_to_a_queue_survives_a_reconnect(
+    ari: AriServer, control: AriCallControl, log: EventLog
+) -> None:
+    await log.next(PbxConnected)
+    leg_id = await control.originate(OriginateRequest("PJSIP/agent1"))
+    await ari.offer(leg_id, state="Up")
+    await log.next(LegAnswered)
+    await ari.sockets[-1].close()
+    await log.next(PbxLost)
+    ari.stall("GET /asterisk/info").set()
+    await control.continue_in_dialplan(leg_id, {})
+    await log.next(PbxConnected)
+    ari.channels[leg_id] = channel(leg_id, "Up", "support", "Queue")
+    await ari.sockets[-1].close()
+    await log.next(PbxConnected)
+    await control.legs()
+    assert ari.asked("DELETE .*") == []
 
 
 async def test_attempt_of_our_own_survives_a_reconnect(ari: AriServer, control: AriCallControl, log: EventLog) -> None:

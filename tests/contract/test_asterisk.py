@@ -370,6 +370,26 @@ async def test_next_process_hangs_up_whom_the_first_was_calling(asterisk: Asteri
         assert await bench.nothing_is_left()
 
 
+async def test_next_process_leaves_alone_whom_the_first_had_called_and_sent_on(
+    asterisk: Asterisk, bench: AsteriskBench
+) -> None:
+    async with listening(bench.control) as log:
+        sent_on = await bench.control.originate(OriginateRequest(bench.destination))
+        call = await bench.called_party()
+        await call.answer()
+        await log.next(LegAnswered)
+        await bench.control.transfer(sent_on, DialplanTarget("from-trunk", "900"))
+        await log.next(LegLeft)
+        await bench.control.originate(OriginateRequest(bench.destination))
+        await (await bench.called_party()).answer()
+        await log.next(LegAnswered)
+    await bench.control.aclose()
+    async with connected(asterisk):
+        assert await until(lambda: _only(bench, sent_on)), "nobody talks with the second one"
+        call.call.play(tone(LOW_HZ, 2))
+        assert await hears(call.call.heard, LOW_HZ)
+
+
 async def _only(bench: AsteriskBench, leg_id: LegId) -> bool:
     """Tell whether of the legs that any node originates this one alone is left."""
     return [channel for channel in await bench.channel_ids() if channel.startswith("parley-leg.")] == [leg_id]
