@@ -29,7 +29,7 @@ from ari_app.hand_over import RETRY_WAITS_S, HandOver
 from ari_app.legs import LegBook
 from ari_app.media_legs import MediaLegs, is_media_leg
 from ari_app.moves import Moves
-from ari_app.orphans import Orphans, is_held_by
+from ari_app.orphans import Orphans
 from ari_app.queue_events import EVENTS as QUEUE_EVENTS
 from ari_app.queue_events import QueueEvents
 from ari_app.rest import DEADLINE_S, AriRest, Bridge
@@ -366,6 +366,7 @@ class AriCallControl:
             )
         self._transfers.forget()
         channels = await self._reconcile()
+        self._moves.found(channels)
         own_media = [channel.id for channel in channels if self._media_legs.is_own(channel.id)]
         self._transfers.found(channels)
         bridges = await self._bridges.sweep([leg.id for leg in self._book.legs()], own_media)
@@ -454,7 +455,7 @@ class AriCallControl:
         """Tell a party's channel in our hands from media legs, far ends of Local channels and legs that have left."""
         if is_media_leg(channel.id):
             return False
-        return is_held_by(channel, self._application) or LegId(channel.id) in self._book
+        return channel.is_held_by(self._application) or LegId(channel.id) in self._book
 
     # Commands
 

@@ -31,13 +31,19 @@ class Channel:
     """`Down`, `Ring` (it calls us), `Ringing` (we call it), `Up` and a few more."""
     caller_name: str = ""
     caller_number: str = ""
+    context: str = ""
     extension: str = ""
     """Where the channel is in the dialplan; `s` inside a subroutine."""
+    priority: int = 0
     app_name: str = ""
     app_data: str = ""
     """Arguments of the dialplan application that runs: `parley,agent=reception` for Stasis."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Those named by `channelvars` in ari.conf, and those that came with the request that made the channel."""
+
+    def is_held_by(self, application: str) -> bool:
+        """Tell whether the channel is in the Stasis application now."""
+        return self.app_name == "Stasis" and self.app_data.split(",")[0] == application
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +176,7 @@ def parse_channel(description: Mapping[str, Any]) -> Channel:
     """Read a channel object. Raises MalformedEvent."""
     try:
         return _channel(description)
-    except (KeyError, TypeError, AttributeError) as err:
+    except (KeyError, TypeError, ValueError, AttributeError) as err:
         raise MalformedEvent(f"a channel without a field that it must have: {type(err).__name__}") from err
 
 
@@ -183,7 +189,9 @@ def _channel(description: Mapping[str, Any]) -> Channel:
         state=str(description.get("state", "")),
         caller_name=str(caller.get("name", "")),
         caller_number=str(caller.get("number", "")),
+        context=str(place.get("context", "")),
         extension=str(place.get("exten", "")),
+        priority=int(place.get("priority") or 0),
         app_name=str(place.get("app_name", "")),
         app_data=str(place.get("app_data", "")),
         variables={str(name): str(value) for name, value in (description.get("channelvars") or {}).items()},

@@ -74,6 +74,8 @@ class _Entry:
     """The leg has taken another's place and is not answered yet (a blind transfer), or not in that place yet."""
     away: bool = False
     """The leg goes once through the dialplan, by our own request."""
+    found_in: str = ""
+    """The context in which the leg was found to be back from there: the event that says so may still come."""
     our_cause: HangupCause | None = None
     """What `hangup` was asked for."""
     keys: RepeatedKeys = field(default_factory=RepeatedKeys)
@@ -177,6 +179,12 @@ class LegBook:
         if leg_id in self._entries:
             self._entries[leg_id].away = away
 
+    def found_back(self, channel: Channel) -> None:
+        """Note that the leg is back from the dialplan, and that this was seen without an event."""
+        entry = self._entries[LegId(channel.id)]
+        entry.found_in = channel.context
+        self._came_back(entry, channel)
+
     def stranded(self, leg_id: LegId) -> list[CallEvent]:
         """Note that the leg does not come back from the dialplan, if it is there."""
         entry = self._entries.get(leg_id)
@@ -249,8 +257,9 @@ class LegBook:
         leg_id = LegId(channel.id)
         entry = self._entries.get(leg_id)
         if entry is not None and entry.away:
-            entry.away = False
-            entry.leg = replace(entry.leg, ani=channel.caller_number, ani_name=channel.caller_name)
+            self._came_back(entry, channel)
+            return []
+        if entry is not None and entry.found_in and entry.found_in == channel.context:
             return []
         if entry is None and replaces in self._entries:
             return self.replace(replaces, channel)
@@ -262,6 +271,10 @@ class LegBook:
             # It was away and has come back while we were not connected: whoever serves it must stop first.
             return [LegLeft(leg_id), LegOffered(leg)]
         return [LegOffered(leg)]
+
+    def _came_back(self, entry: _Entry, channel: Channel) -> None:
+        entry.away = False
+        entry.leg = replace(entry.leg, ani=channel.caller_number, ani_name=channel.caller_name)
 
     def _changed(self, channel: Channel) -> list[CallEvent]:
         entry = self._entries.get(LegId(channel.id))

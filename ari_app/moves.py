@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from ari_app.bridges import LegBridges
 from ari_app.dead_man import DeadManTimer
 from ari_app.errors import AriRefused
-from ari_app.events import AriEvent, StasisStart
+from ari_app.events import AriEvent, Channel, StasisStart
 from ari_app.legs import LegBook
 from ari_app.media_legs import Spawn
 from ari_app.rest import AriRest
@@ -86,6 +87,17 @@ class Moves:
             _settle(self._away.pop(LegId(event.channel.id)), None)
         self.catch_up()
 
+    def found(self, channels: Iterable[Channel]) -> None:
+        """Go on with the legs among these channels that came back from the dialplan in a time without events."""
+        for channel in channels:
+            if channel.id in self._away and self._is_back(channel):
+                self._book.found_back(channel)
+                _settle(self._away.pop(LegId(channel.id)), None)
+
+    def _is_back(self, channel: Channel) -> bool:
+        """Tell a leg that is in our hands behind the first step of `[parley-moved]` from one on its way there."""
+        return channel.is_held_by(self._application) and channel.context == CONTEXT and channel.priority > 1
+
     def catch_up(self) -> None:
         """Go on with the legs of which the book knows more than we do; it may have learned that without an event."""
         for waiting in (self._away, self._ringing):
@@ -151,19 +163,33 @@ class Moves:
             await self._rest.set_variable(leg_id, "PARLEY_NODE", self._application)
             await self._rest.set_variable(leg_id, "PARLEY_ARGUMENTS", _written(leg.arguments))
             self._book.send_through(leg_id)
-            await self._rest.continue_in_dialplan(leg_id, context=CONTEXT, extension="s", priority=1)
-            async with asyncio.timeout(self._deadline_s):
-                await away
+            with suppress(PbxUnavailable):  # it may have been carried out all the same
+                await self._rest.continue_in_dialplan(leg_id, context=CONTEXT, extension="s", priority=1)
+            await self._wait_for(leg_id, away)
         except AriRefused as err:
             self._book.send_through(leg_id, False)
             if err.leg_is_gone:
                 raise LegGone(f"leg {leg_id} has just ended or left") from err
             raise
-        except TimeoutError as err:
-            raise PbxUnavailable(f"[{CONTEXT}] does not bring the leg back") from err
         finally:
             self._away.pop(leg_id, None)
             away.cancel()
+
+    async def _wait_for(self, leg_id: LegId, away: asyncio.Future[None]) -> None:
+        """Wait until the leg is back from the dialplan.
+
+        Raises PbxUnavailable when Asterisk says that it is not there in time. While Asterisk says nothing the leg may
+        be back, or come back: the next connection will tell.
+        """
+        while not (await asyncio.wait({away}, timeout=self._deadline_s))[0]:
+            try:
+                channels = await self._rest.channels()
+            except CallControlError as err:
+                logger.debug("a leg that is moved cannot be looked for", extra={"leg_id": leg_id, "code": err.code})
+                continue
+            if not any(channel.id == leg_id and self._is_back(channel) for channel in channels) and not away.done():
+                raise PbxUnavailable(f"[{CONTEXT}] does not bring the leg back")
+        await away
 
     async def _can_go_through(self, leg_id: LegId) -> bool:
         """Ask whether the dialplan has the context; without it the leg is served, but no extension T stands by."""

@@ -15,11 +15,6 @@ from ari_app.rest import Bridge
 from parley.call_control import LegId
 
 
-def is_held_by(channel: Channel, application: str) -> bool:
-    """Tell whether a channel is in the Stasis application now."""
-    return channel.app_name == "Stasis" and channel.app_data.split(",")[0] == application
-
-
 class Orphans:
     """The orphans of one application."""
 
@@ -51,4 +46,4 @@ class Orphans:
     def _is_left(self, channel: Channel) -> bool:
         if not channel.id.startswith(self.leg_prefix) or self._book.is_known(LegId(channel.id)):
             return False
-        return channel.state != "Up" or is_held_by(channel, self._application)
+        return channel.state != "Up" or channel.is_held_by(self._application)

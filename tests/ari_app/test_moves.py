@@ -17,10 +17,11 @@ from parley.call_control import (
     LegReplaced,
     LegRetrieved,
     LegState,
+    PbxConnected,
     RtpTarget,
 )
 from tests.ari_app.ari_server import AriServer, channel
-from tests.ari_app.conftest import Connect, asked
+from tests.ari_app.conftest import Connect, asked, recorded
 from tests.contract.benches import EventLog, deaf, until
 
 OLD, NEW = LegId("1.1"), LegId("1.2")
@@ -193,6 +194,55 @@ async def test_party_that_does_not_come_back_from_the_dialplan_has_left_and_leav
         assert await asked(ari, f"DELETE {MEDIA}")
         assert await asked(ari, f"DELETE {BRIDGE}")
         collecting.cancel()
+
+
+@pytest.mark.parametrize("answered", [204, 503], ids=["answered", "unanswered"])
+@pytest.mark.parametrize("told_late", [False, True], ids=["never told", "told late"])
+async def test_party_that_came_back_from_the_dialplan_while_we_were_cut_off_is_brought_to_its_place(
+    ari: AriServer, connect: Connect, told_late: bool, answered: int
+) -> None:
+    ari.reply(THROUGH, answered)
+    control = connect(deadline_s=0.1)
+    await control.start()
+    async with recorded(control) as log:
+        ari.variables[IN_DIALPLAN] = "1"
+        await ari.offer(OLD, state="Up")
+        await log.next(LegOffered)
+        await control.attach_audio(OLD, RtpTarget("127.0.0.1", 4000), deaf)
+        await takes_the_place(ari)
+        assert await asked(ari, THROUGH)
+        ari.reply("GET /.*", 503)
+        await ari.sockets[-1].close()
+        # Longer than a leg is waited for while Asterisk can be asked.
+        assert await asked(ari, "GET /channels", count=3)
+        ari.channels[NEW]["dialplan"] |= {"context": "parley-moved", "exten": "s", "priority": 2}
+        ari.reply("GET /.*", 200, [])
+        ari.reply("GET /asterisk/info", 200, {"system": {"version": "22.11.0"}})
+        ari.reply("GET /applications/parley", 200, {"name": "parley", "channel_ids": [NEW]})
+        ari.reply("GET /channels", 200, [ari.channels[NEW]])
+        await log.next(LegReplaced)
+        await log.next(PbxConnected)
+        if told_late:
+            await ari.send({"type": "StasisStart", "args": [], "channel": ari.channels[NEW]})
+        assert await asked(ari, f"POST {BRIDGE}/addChannel", count=3)
+        await control.send_dtmf(NEW, "1")
+        assert ari.asked(f"POST {BRIDGE}/addChannel")[-1].body == {"channel": NEW}
+        assert not log.about(NEW, [LegLeft, LegEnded, LegOffered])
+
+
+async def test_party_that_has_not_gone_through_the_dialplan_when_we_are_back_is_not_taken_for_moved(
+    ari: AriServer, connect: Connect
+) -> None:
+    control = connect(deadline_s=0.2)
+    await control.start()
+    async with recorded(control) as log:
+        ari.variables[IN_DIALPLAN] = "1"
+        await ari.offer(OLD, state="Up")
+        await log.next(LegOffered)
+        await takes_the_place(ari)
+        assert await asked(ari, THROUGH)
+        await ari.sockets[-1].close()
+        assert (await log.next(LegLeft)).leg_id == NEW
 
 
 @pytest.mark.parametrize("status", [404, 409, 412, 500])

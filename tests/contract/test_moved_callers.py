@@ -137,6 +137,9 @@ async def test_conversation_goes_on_with_whom_the_caller_connects_us_with(
         await asyncio.gather(call.hangup(), first.hangup())
         await talk(end, other)
         assert [leg.id for leg in await bench.control.legs()] == [replaced.leg.id]
+        [channel] = [channel for channel in await bench.rest.channels() if channel.id == replaced.leg.id]
+        assert channel.is_held_by("parley")
+        assert (channel.context, channel.priority) == ("parley-moved", 2), "a leg that is back is recognised by this"
         await other.hangup()
         assert (await log.next(LegEnded)).leg_id == replaced.leg.id
         assert await bench.nothing_is_left()
