@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -21,8 +22,10 @@ from parley.store import CallOverview, CallRecord
 SHOWN_DIGITS = 2
 """Last characters of a number that masking leaves."""
 
-UNBROKEN = ("Started", "Caller", "Duration", "Turns")
-"""Columns of the list that are never folded."""
+HEADINGS = ("Started", "Call", "Agent", "Caller", "Duration", "Outcome", "Reason", "Turns")
+"""Of the list."""
+UNBROKEN = ("Started", "Call", "Caller", "Duration", "Turns")
+"""Those that are never folded: an id in two parts could be neither copied nor searched for."""
 
 STAGES = ("endpoint", "asr", "llm", "tts", "playout", "response", "barge_in")
 """Columns of the timings; each is a field `<stage>_ms` of TurnTimings."""
@@ -33,7 +36,7 @@ GOOD_ENDS = {EndReason.COMPLETED, EndReason.TRANSFERRED, EndReason.CALLER_HUNG_U
 def print_calls(
     console: Console, calls: Sequence[CallOverview], *, numbers: bool = False, zone: tzinfo | None = None
 ) -> None:
-    """Print one row per call.
+    """Print one row per call; where nobody looks (a pipe, a file), each on one line, however long.
 
     numbers: show callers' numbers whole.   zone: for times of day; None is the machine's own.
     """
@@ -41,26 +44,44 @@ def print_calls(
         console.print(Text("No calls are recorded yet, or none that match."))
         return
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("Started", "Call", "Agent", "Caller", "Duration", "Outcome", "Reason", "Turns"):
-        # 80 columns hold an Asterisk id. Longer ones are folded: an id cut short could not be copied.
+    for heading in HEADINGS:
         table.add_column(
             heading,
             overflow="fold",
-            no_wrap=heading in UNBROKEN,
+            no_wrap=heading in UNBROKEN or not console.is_terminal,
             justify="right" if heading in ("Duration", "Turns") else "left",
         )
-    for call in calls:
-        table.add_row(
-            _time_of(call.start.started_at, zone, "%m-%d %H:%M"),
-            _text(call.start.call_id),
-            _text(call.start.agent),
-            _caller(call.start, numbers),
-            _duration(call.start, call.end),
-            _text(call.end.outcome if call.end else ""),
-            _reason(call.end),
-            Text(str(call.turn_count)),
-        )
-    console.print(table)
+    rows = [_row(call, numbers, zone) for call in calls]
+    for row in rows:
+        table.add_row(*row)
+    table.width = _width(rows, console.width if console.is_terminal else None)
+    console.print(table, crop=False)
+
+
+def _width(rows: Sequence[Sequence[Text]], wanted: int | None) -> int:
+    """Return how wide the list is to be: as wanted (None: whole), unless that would break what is never folded."""
+    columns = zip(HEADINGS, zip(*rows, strict=True), strict=True)
+    whole: dict[str, int] = {
+        heading: max(cell_len(heading), *(cell.cell_len for cell in cells)) for heading, cells in columns
+    }
+    gaps = len(HEADINGS) - 1
+    if wanted is None:
+        return sum(whole.values()) + gaps
+    least = sum(width if heading in UNBROKEN else len(heading) for heading, width in whole.items()) + gaps
+    return max(least, min(wanted, sum(whole.values()) + gaps))
+
+
+def _row(call: CallOverview, numbers: bool, zone: tzinfo | None) -> list[Text]:
+    return [
+        _time_of(call.start.started_at, zone, "%m-%d %H:%M"),
+        _text(call.start.call_id),
+        _text(call.start.agent),
+        _caller(call.start, numbers),
+        _duration(call.start, call.end),
+        _text(call.end.outcome if call.end else ""),
+        _reason(call.end),
+        Text(str(call.turn_count)),
+    ]
 
 
 def print_call(console: Console, call: CallRecord, *, numbers: bool = False, zone: tzinfo | None = None) -> None:

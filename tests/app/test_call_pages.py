@@ -90,19 +90,37 @@ def test_list_shows_a_call_that_goes_on_and_one_without_number() -> None:
     assert "withheld" in page
 
 
-def test_list_on_a_narrow_terminal_keeps_every_character_of_the_id() -> None:
-    call_id = "0d5a2b1e-3c55-4cd0-9d7f-0d3b9d5f0a11"
+OWN_ID = "20261122-063015-9f3a2c41"
+UUID = "0d5a2b1e-3c55-4cd0-9d7f-0d3b9d5f0a11"
+LONG_AGENT = "reception-of-the-northern-branch"
+
+
+def narrow(*calls: CallOverview, width: int, terminal: bool) -> list[str]:
+    """Return the lines of the list."""
     out = io.StringIO()
-    print_calls(Console(file=out, width=80), [CallOverview(replace(START, call_id=call_id), 95, END, 7)], zone=UTC)
-    column = out.getvalue().index("Call ")
-    ids = [line[column : column + len(call_id)].split(" ")[0] for line in out.getvalue().splitlines()[1:]]
-    assert "".join(ids) == call_id
+    print_calls(Console(file=out, width=width, force_terminal=terminal, color_system=None), calls, zone=UTC)
+    return out.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [80, 40])
+@pytest.mark.parametrize("call_id", [OWN_ID, UUID])
+def test_list_on_a_narrow_terminal_keeps_the_id_in_one_piece(call_id: str, width: int) -> None:
+    call = CallOverview(replace(START, call_id=call_id, agent=LONG_AGENT), 95, END, 7)
+    lines = narrow(call, width=width, terminal=True)
+    assert sum(call_id in line for line in lines) == 1
+    if call_id == OWN_ID and width == 80:
+        assert max(map(len, lines)) <= width
+
+
+def test_list_that_is_piped_has_one_line_per_call_with_everything_in_one_piece() -> None:
+    call = CallOverview(replace(START, call_id=UUID, agent=LONG_AGENT), 95, END, 7)
+    _, *rows = narrow(call, call, width=40, terminal=False)
+    assert len(rows) == 2
+    assert all(UUID in row and LONG_AGENT in row and row.endswith("7") for row in rows)
 
 
 def test_list_of_asterisk_calls_has_one_line_per_call_on_80_columns() -> None:
-    out = io.StringIO()
-    print_calls(Console(file=out, width=80), [CallOverview(START, 95, END, 7)] * 3, zone=UTC)
-    assert len(out.getvalue().splitlines()) == 4
+    assert len(narrow(*[CallOverview(START, 95, END, 7)] * 3, width=80, terminal=True)) == 4
 
 
 def test_empty_list_says_so() -> None:
