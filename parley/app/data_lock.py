@@ -22,9 +22,30 @@ def data_lock(folder: Path, node: str) -> Iterator[None]:
     node: letters, digits, `_` and `-`. Raises NotYet when another process holds it (it may be about to end),
     SettingsError when the folder cannot be written.
     """
+    taken = (
+        f"asterisk.application = {node!r} is served by another process with this data_dir ({folder}): stop it, "
+        "or give this node an application name (or a data_dir) of its own"
+    )
+    with _lock(folder, f"{node}.lock", taken):
+        yield
+
+
+@contextmanager
+def supervisor_lock(folder: Path, node: str) -> Iterator[None]:
+    """Hold the name of a supervisor's first node in the folder, as `data_lock` does. Raises the same."""
+    taken = (
+        f"another supervisor runs with asterisk.application = {node!r} and this data_dir ({folder}): stop it, or give "
+        "this one an application name (or a data_dir) of its own"
+    )
+    with _lock(folder, f"{node}.supervisor.lock", taken):
+        yield
+
+
+@contextmanager
+def _lock(folder: Path, name: str, taken: str) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / f"{node}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as err:
         kind = NotYet if is_passing(err) else SettingsError
         raise kind(f"data_dir = {str(folder)!r} cannot be written ({err.strerror})") from err
@@ -32,10 +53,7 @@ def data_lock(folder: Path, node: str) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as err:
-            raise NotYet(
-                f"asterisk.application = {node!r} is served by another process with this data_dir ({folder}): stop it, "
-                "or give this node an application name (or a data_dir) of its own"
-            ) from err
+            raise NotYet(taken) from err
         yield
     finally:
         os.close(descriptor)

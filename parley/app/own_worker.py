@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 import grpc
 import grpc.aio
@@ -14,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from parley.app.child_process import worker_command
 from parley.app.metrics import Metrics
+from parley.app.run_folder import run_folder
 from parley.app.settings import Settings
 from parley.app.settings_tables import NotYet, SettingsError
 from parley.app.voices import synthesizer_engine
@@ -69,9 +68,8 @@ async def open_worker(settings: Settings, tasks: asyncio.TaskGroup, metrics: Met
         async with open_channel(settings.worker.address) as channel:
             yield Worker(channel)
         return
-    # A folder of its own, open to this user only; Unix socket paths must be short.
-    with tempfile.TemporaryDirectory(prefix="parley-") as folder:
-        address = f"unix:{Path(folder) / 'worker.sock'}"
+    with run_folder() as folder:
+        address = f"unix:{folder / 'worker.sock'}"
         process = WorkerProcess(worker_command(settings, address), address, on_restart=metrics.worker_restarted)
         running = tasks.create_task(process.run(), name="worker")
         try:

@@ -12,15 +12,16 @@ import select
 import signal
 import socket
 import struct
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from parley.app.child_process import ChildProcess, node_command, worker_command
+from parley.app.data_lock import supervisor_lock
 from parley.app.exit_status import CANNOT_WORK
 from parley.app.notify import READY
+from parley.app.run_folder import run_folder
 from parley.app.settings import APPLICATION_VARIABLE, Settings, load_settings
 from parley.app.settings_tables import SettingsError
 from parley.app.stop_signals import RETIRE
@@ -108,6 +109,7 @@ class Supervision:
             self._change_over(now_s)
             node = self.serving.node
             if node.status == CANNOT_WORK and not node.was_ready:
+                logger.error("the node cannot work as things are, and is not started again", extra={"node": node.name})
                 self.status = CANNOT_WORK
                 self.stop(now_s)
         return not all(pair.done for pair in self.pairs)
@@ -134,14 +136,19 @@ class Supervision:
 
 
 def supervise(settings: Settings, config: Path | None) -> int:
-    """Run until told to stop; return the exit status.   config: as nodes are to be given it."""
-    with tempfile.TemporaryDirectory(prefix="parley-") as folder, open_notify_socket(Path(folder)) as notify:
+    """Run until told to stop; return the exit status.   config: as nodes are to be given it.
+
+    Raises NotYet while another supervisor has this application and data folder, SettingsError as `data_lock`.
+    """
+    with (
+        supervisor_lock(settings.data_dir, settings.asterisk.application),
+        run_folder() as folder,
+        open_notify_socket(folder) as notify,
+    ):
         memory = ServingName(settings)
         supervision = Supervision(
             memory.names(),
-            lambda name: make_pair(
-                settings.node_environment(name), settings_now(settings, config), config, Path(folder)
-            ),
+            lambda name: make_pair(settings.node_environment(name), settings_now(settings, config), config, folder),
             memory.keep,
         )
         told: list[int] = []
@@ -168,7 +175,7 @@ class ServingName:
     """Which of the two names served last, for a supervisor that is killed: its callers wait under that name."""
 
     def __init__(self, settings: Settings) -> None:
-        self._file = settings.data_dir / "serving"
+        self._file = settings.data_dir / f"{settings.asterisk.application}.serving"
         self._names = settings.application_names
 
     def names(self) -> tuple[str, str]:

@@ -120,7 +120,8 @@ class Keeper:
             logger.error("child cannot be started", extra={"child": self.name, "problem": str(err)})
             self._plan(now_s)
         else:
-            logger.info("child started", extra={"child": self.name, "child_pid": self.process.pid})
+            facts = {"child": self.name, "child_pid": self.process.pid, "starts": self.starts}
+            logger.info("child started", extra=facts)
 
     def _ended(self, status: int, now_s: float) -> None:
         self.process, self.status, self.beating, self.ready = None, status, False, False
@@ -129,13 +130,14 @@ class Keeper:
             return logger.info("child ended", extra=facts)
         if now_s - self._started_at >= self._patience.stable_s:
             self._backoff_s = self._patience.backoff_s
-        logger.error("child ended and is started again", extra=facts | {"in_s": self._plan(now_s)})
+        # Whether it is started again is for its owner to say; that it was, `child started` tells.
+        self._plan(now_s)
+        logger.error("child ended", extra=facts)
 
-    def _plan(self, now_s: float) -> float:
-        """Note when the next child is due, and return in how many seconds."""
-        wait_s, self._backoff_s = self._backoff_s, min(self._backoff_s * 2, self._patience.max_backoff_s)
-        self._due_at = now_s + wait_s
-        return wait_s
+    def _plan(self, now_s: float) -> None:
+        """Note when the next child is due."""
+        self._due_at = now_s + self._backoff_s
+        self._backoff_s = min(self._backoff_s * 2, self._patience.max_backoff_s)
 
     def _kill(self, why: str) -> None:
         if self.process is not None:

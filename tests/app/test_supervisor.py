@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from parley.app.data_lock import data_lock, supervisor_lock
 from parley.app.settings import Settings, load_settings
+from parley.app.settings_tables import AsteriskSettings, NotYet
 from parley.app.stop_signals import RETIRE
-from parley.app.supervisor import Pair, ServingName, Supervision, make_pair, settings_now
+from parley.app.supervisor import Pair, ServingName, Supervision, make_pair, settings_now, supervise
 from parley.app.supervisor_child import Keeper
 from tests.fakes.process import FakeProcess, FakeSpawner
 
@@ -109,13 +111,17 @@ def test_node_that_does_not_drain_in_its_time_is_killed(stage: Stage) -> None:
     assert stage.node("parley").signals == [signal.SIGKILL]
 
 
-def test_settings_error_at_the_first_start_ends_the_supervisor_with_it(stage: Stage) -> None:
+def test_settings_error_at_the_first_start_ends_the_supervisor_with_it(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
     stage.node("parley").status = 2
     assert stage.passes()
     stage.workers["parley"].last.status = 0
     assert not stage.passes()
     assert stage.supervision.status == 2
     assert len(stage.nodes["parley"].started) == 1
+    assert "is not started again" in caplog.text
+    assert "is started again" not in caplog.text
 
 
 def test_settings_error_after_a_crash_is_tried_again_for_ever(stage: Stage) -> None:
@@ -225,6 +231,23 @@ def test_supervisor_that_was_killed_begins_with_the_name_that_served_last(tmp_pa
     ServingName(settings).keep("parley")
     assert ServingName(settings).names() == ("parley", "parley-b")
     ServingName(Settings(data_dir=tmp_path / "missing")).keep("parley-b")
+
+
+def test_supervisors_that_share_a_folder_remember_each_its_own(tmp_path: Path) -> None:
+    first = Settings(data_dir=tmp_path)
+    second = Settings(data_dir=tmp_path, asterisk=AsteriskSettings(application="sales"))
+    ServingName(first).keep("parley-b")
+    ServingName(second).keep("sales")
+    assert ServingName(first).names() == ("parley-b", "parley")
+    assert ServingName(second).names() == ("sales", "sales-b")
+
+
+def test_second_supervisor_of_the_same_nodes_is_refused_for_as_long_as_the_first_one_runs(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    with supervisor_lock(tmp_path, "parley"), pytest.raises(NotYet, match="another supervisor"):
+        supervise(settings, None)
+    with supervisor_lock(tmp_path, "parley"), supervisor_lock(tmp_path, "sales"), data_lock(tmp_path, "parley"):
+        pass
 
 
 def test_pair_of_an_upgrade_has_the_settings_of_now_and_the_names_and_ports_of_the_start(tmp_path: Path) -> None:
