@@ -7,6 +7,7 @@ refused, counted and logged without flooding. The asyncio side of `audiosocket_p
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import uuid
 from collections.abc import Callable, Mapping
@@ -23,9 +24,9 @@ from audio_fork.audiosocket_protocol import (
 )
 from audio_fork.clock import PlayoutClock
 from audio_fork.codecs import audiosocket_codec
-from audio_fork.errors import BadPeer
+from audio_fork.errors import BadPeer, NoFreePort
 from audio_fork.refusals import Refusals
-from audio_fork.sockets import Address, kind_of, notice_dead_peer, unacknowledged_octets
+from audio_fork.sockets import Address, not_our_address, notice_dead_peer, unacknowledged_octets
 
 CONNECT_WITHIN_S = 5.0
 """How long an id waits for its connection."""
@@ -59,14 +60,16 @@ class AudioSocketServer:
         self._address: Address = ("", 0)
 
     async def listen(self, host: str, port: int) -> None:
-        """Open the port (0: any). Raises NoFreePort."""
+        """Open the port (0: any). Raises NoFreePort, NotOurAddress."""
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(lambda: _Connection(self), host, port, backlog=BACKLOG)
         except OSError as err:
-            raise kind_of(err)(
+            if err.errno == errno.EADDRNOTAVAIL:
+                raise not_our_address(host) from err
+            raise NoFreePort(
                 f"the AudioSocket port {host}:{port} cannot be opened ({err.strerror or err}): is another node "
-                "running here? Choose media.audiosocket_port, or an address of this machine"
+                "running here? Choose another media.audiosocket_port"
             ) from err
         self._address = self._server.sockets[0].getsockname()[:2]
 

@@ -20,9 +20,9 @@ DEAD_AFTER_S = 6
 def bind_udp(host: str, ports: range | None) -> socket.socket:
     """Bind the first free UDP port of a range, or any port when there is no range; it never waits.
 
-    Raises NoFreePort.
+    Raises NoFreePort, NotOurAddress.
     """
-    reason, kind = "the range is empty", NoFreePort
+    reason = "the range is empty"
     for port in (0,) if ports is None else ports:
         sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         try:
@@ -30,17 +30,22 @@ def bind_udp(host: str, ports: range | None) -> socket.socket:
             sock.bind((host, port))
         except OSError as err:
             sock.close()
-            reason, kind = err.strerror or str(err), kind_of(err)
+            reason = err.strerror or str(err)
+            if err.errno == errno.EADDRNOTAVAIL:
+                raise not_our_address(host) from err
             if err.errno not in (errno.EADDRINUSE, errno.EACCES):
                 break
         else:
             return sock
-    raise kind(_no_port_message(host, ports, reason))
+    raise NoFreePort(_no_port_message(host, ports, reason))
 
 
-def kind_of(err: OSError) -> type[NoFreePort]:
-    """Return the error for a port that the system did not give."""
-    return NotOurAddress if err.errno == errno.EADDRNOTAVAIL else NoFreePort
+def not_our_address(host: str) -> NotOurAddress:
+    """Return the error for an address that the system does not know as its own."""
+    return NotOurAddress(
+        f"{host} is not an address of this machine: correct media.host. One that comes up late (a VPN's, say) must be "
+        "there before Parley starts"
+    )
 
 
 def _no_port_message(host: str, ports: range | None, reason: str) -> str:

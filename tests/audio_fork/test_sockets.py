@@ -53,7 +53,9 @@ def test_an_empty_range_is_refused() -> None:
 
 
 def test_an_address_of_another_machine_is_refused_at_once() -> None:
-    with pytest.raises(NotOurAddress, match=r"192\.0\.2\.77") as caught:
+    with pytest.raises(
+        NotOurAddress, match=r"192\.0\.2\.77 is not an address of this machine: correct media\.host"
+    ) as caught:
         bind_udp("192.0.2.77", range(20000, 65535))
     assert not caught.value.retryable, "no supervisor gets it by trying again"
     with pytest.raises(NotOurAddress, match="an address of this machine"):
