@@ -127,6 +127,11 @@ class AriRest:
         body = {"app": application, "endpoint": endpoint, **options}
         return await self._http.request("POST", ["channels", channel_id], parse_channel, body=body)
 
+    async def create_channel(self, channel_id: str, application: str, endpoint: str) -> Channel:
+        """Make a channel that calls nobody."""
+        body = {"channelId": channel_id, "app": application, "endpoint": endpoint}
+        return await self._http.request("POST", ["channels", "create"], parse_channel, body=body)
+
     async def call_dialplan(
         self, channel_id: str, context: str, extension: str, originator: str, variables: Mapping[str, str]
     ) -> None:

@@ -119,7 +119,20 @@ def check_machine(settings: Settings) -> Iterator[Finding]:
         else:
             yield warning(program, "not found: its voices cannot be used", f"apt-get install {program}")
     yield _check_data_dir(settings)
-    yield _check_http_port(settings)
+    yield _check_port("health port", settings.http.host, settings.http.port, "[http] port")
+    yield from check_standby_ports(settings)
+
+
+def check_standby_ports(settings: Settings) -> Iterator[Finding]:
+    """Look at the ports of an upgrade's second node: without them it does not start, and the upgrade is given up."""
+    yield _check_port("health port of upgrades", settings.http.host, settings.standby_http_port, "[http] standby_port")
+    if settings.uses_audiosocket_port:
+        yield _check_port(
+            "audio port of upgrades",
+            settings.media.host,
+            settings.standby_audiosocket_port,
+            "[media] audiosocket_standby_port",
+        )
 
 
 def _check_data_dir(settings: Settings) -> Finding:
@@ -138,16 +151,15 @@ def _check_data_dir(settings: Settings) -> Finding:
     return ok("data folder", f"{folder}, {free_mb} MB free")
 
 
-def _check_http_port(settings: Settings) -> Finding:
-    host, port = settings.http.host, settings.http.port
+def _check_port(check: str, host: str, port: int, setting: str) -> Finding:
     taken = why_not_free(host, port)
     if taken:
         return warning(
-            "health port",
-            f"{host}:{port} cannot be bound ({taken}); fine if `parley serve` runs already",
-            f"otherwise see `ss -ltnp 'sport = :{port}'`, or set [http] port",
+            check,
+            f"{host}:{port} cannot be bound ({taken}); fine if a node of Parley runs there already",
+            f"otherwise see `ss -ltnp 'sport = :{port}'`, or set {setting}",
         )
-    return ok("health port", f"{host}:{port} is free")
+    return ok(check, f"{host}:{port} is free")
 
 
 async def _examine_asterisk(rest: AriRest, settings: Settings, tls: ssl.SSLContext | None) -> AsyncIterator[Finding]:

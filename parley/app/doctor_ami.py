@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 
 from ari_app.ami import AmiClient, AmiEvent
 from ari_app.rest import AriRest
 from parley.app.findings import Finding, ok, problem, warning
 from parley.app.settings_tables import AmiSettings, SettingsError
-from parley.call_control import AudioCodec, CallControlError, PbxUnavailable
+from parley.call_control import CallControlError, PbxUnavailable
 
 CHECK = "AMI"
 EVENT_S = 2.0
@@ -23,6 +24,37 @@ NEEDLESS = ("Command", "Originate", "UpdateConfig", "DBPut", "UserEvent")
 """Actions by which whoever gets our AMI password could do harm, of the classes in `write` that nothing needs."""
 COMMANDS = ("Status", "Setvar", "Hangup", "Redirect")
 """What legs in AudioSocket() are commanded with: the class `call`."""
+
+
+_FILTER = "in [{}] of manager.conf: the lines read and eventfilter of manager_parley.conf, then `manager reload`"
+UNSEEN = "callers whom somebody hangs up are recorded as taken away, and holds (Hold, Unhold) are probably not seen"
+"""What an `eventfilter` of before AudioSocket() does to its calls."""
+
+
+class _Told:
+    """Which events have come about which channel."""
+
+    def __init__(self, ami: AmiClient, kinds: Sequence[str]) -> None:
+        self._kinds = kinds
+        self._seen: set[tuple[str, str]] = set()
+        self._news = asyncio.Event()
+        ami.listen(kinds, self._take)
+
+    async def missing(self, channel_id: str) -> list[str]:
+        """Wait until all kinds have come about the channel; return those that have not within EVENT_S."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(EVENT_S):
+                while self._missing(channel_id):
+                    self._news.clear()
+                    await self._news.wait()
+        return self._missing(channel_id)
+
+    def _missing(self, channel_id: str) -> list[str]:
+        return [kind for kind in self._kinds if (kind, channel_id) not in self._seen]
+
+    def _take(self, event: AmiEvent) -> None:
+        self._seen.add((event.name, event.get("Uniqueid")))
+        self._news.set()
 
 
 async def check_ami(settings: AmiSettings, rest: AriRest, application: str, commands: bool) -> AsyncIterator[Finding]:
@@ -36,24 +68,19 @@ async def check_ami(settings: AmiSettings, rest: AriRest, application: str, comm
     except SettingsError as err:
         yield problem(CHECK, str(err), "write the secret of the manager.conf user into that file")
         return
-    hung_up: set[str] = set()
-    news = asyncio.Event()
-
-    def take(event: AmiEvent) -> None:
-        hung_up.add(event.get("Uniqueid"))
-        news.set()
-
-    ami.listen(["Hangup"], take)
+    wanted = ("SoftHangupRequest", "Hangup") if commands else ("Hangup",)
+    told = _Told(ami, wanted)
     try:
         await ami.connect()
         yield ok(CHECK, f"{settings.username} at {settings.host}:{settings.port}")
         yield await _check_rights(ami, settings.username, commands)
-        channel_id = await _short_call(rest, application)
-        async with asyncio.timeout(EVENT_S):
-            while channel_id not in hung_up:
-                news.clear()
-                await news.wait()
-        yield ok("AMI events", "hang-ups are told")
+        missing = await told.missing(await _short_call(rest, application))
+        if "Hangup" in missing:
+            yield fault("AMI events", f"a hang-up was not told within {EVENT_S:g} s", _FILTER.format(settings.username))
+        elif missing:
+            yield fault("AMI events", f"{', '.join(missing)} is not told: {UNSEEN}", _FILTER.format(settings.username))
+        else:
+            yield ok("AMI events", "hang-ups are told")
     except CallControlError as err:
         effect = "no caller gets in by AudioSocket()" if commands else "calls work all the same"
         yield fault(
@@ -62,12 +89,6 @@ async def check_ami(settings: AmiSettings, rest: AriRest, application: str, comm
             "asterisk -rx 'manager show settings' and 'manager show users'"
             if isinstance(err, PbxUnavailable)
             else "copy manager_parley.conf to Asterisk again, then asterisk -rx 'manager reload'",
-        )
-    except TimeoutError:
-        yield fault(
-            "AMI events",
-            f"a hang-up was not told within {EVENT_S:g} s",
-            f"in [{settings.username}] of manager.conf: the lines read and eventfilter of manager_parley.conf",
         )
     finally:
         await ami.aclose()
@@ -88,8 +109,8 @@ async def _check_rights(ami: AmiClient, username: str, commands: bool) -> Findin
 
 
 async def _short_call(rest: AriRest, application: str) -> str:
-    """Make a channel that nobody hears, and end it; return its id."""
+    """Make a channel that calls nobody, of a kind that every Asterisk has, and end it; return its id."""
     channel_id = f"parley-doctor-{secrets.token_hex(6)}"
-    await rest.create_external_media(channel_id, application, AudioCodec.ULAW.value, {}, external_host="127.0.0.1:9")
+    await rest.create_channel(channel_id, application, f"Local/nobody@{application}")
     await rest.hangup(channel_id)
     return channel_id

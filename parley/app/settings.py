@@ -98,6 +98,16 @@ class Settings(BaseSettings):
         """Whether Asterisk connects to `media.audiosocket_port`: with the audio of all calls, or by AudioSocket()."""
         return self.media.transport == "audiosocket" or self.asterisk.audiosocket_app.enabled
 
+    @property
+    def standby_http_port(self) -> int:
+        """Where the second node of an upgrade serves HTTP."""
+        return self.http.standby_port or self.http.port + 1
+
+    @property
+    def standby_audiosocket_port(self) -> int:
+        """Where the second node of an upgrade takes AudioSocket connections."""
+        return self.media.audiosocket_standby_port or self.media.audiosocket_port + 1
+
     def node_environment(self, application: str) -> dict[str, str]:
         """Return what is a node's own, for its environment: its name, and the ports that it listens on.
 
@@ -105,8 +115,7 @@ class Settings(BaseSettings):
         """
         port, audiosocket_port = self.http.port, self.media.audiosocket_port
         if application != self.asterisk.application:
-            port = self.http.standby_port or port + 1
-            audiosocket_port = self.media.audiosocket_standby_port or audiosocket_port + 1
+            port, audiosocket_port = self.standby_http_port, self.standby_audiosocket_port
         own = {APPLICATION_VARIABLE: application, "PARLEY_HTTP__PORT": str(port)}
         if self.uses_audiosocket_port:
             own["PARLEY_MEDIA__AUDIOSOCKET_PORT"] = str(audiosocket_port)

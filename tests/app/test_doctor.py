@@ -1,15 +1,23 @@
-"""Where the doctor looks in the dialplan; the rest of it is tried on a real Asterisk (tests/e2e/test_doctor.py)."""
+"""Where the doctor looks in the dialplan, and at ports; the rest is tried on a real Asterisk (tests/e2e)."""
 
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 
 import pytest
 
-from parley.app.doctor import dialplan_places
+from parley.app.doctor import check_standby_ports, dialplan_places
+from parley.app.findings import Level
 from parley.app.settings import Settings
-from parley.app.settings_tables import AmiSettings, AsteriskSettings, AudioSocketAppSettings
+from parley.app.settings_tables import (
+    AmiSettings,
+    AsteriskSettings,
+    AudioSocketAppSettings,
+    HttpSettings,
+    MediaSettings,
+)
 
 SUBROUTINES = Path(__file__).resolve().parents[2] / "dialplans" / "asterisk" / "extensions_parley.conf"
 
@@ -25,3 +33,24 @@ def test_every_place_that_parley_sends_calls_to_is_looked_for_and_in_the_shipped
     text = SUBROUTINES.read_text(encoding="utf-8")
     contexts = dict(re.findall(r"^\[([\w-]+)\]\n(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL))
     assert [place for place in places if f"exten => {place[1]},1," not in contexts[place[0]]] == []
+
+
+def test_ports_of_upgrades_that_somebody_else_has_are_told_with_their_settings() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as http, socket.create_server(("127.0.0.1", 0)) as audio:
+        http_port, audio_port = http.getsockname()[1], audio.getsockname()[1]
+        settings = Settings(
+            http=HttpSettings(standby_port=http_port),
+            media=MediaSettings(transport="audiosocket", audiosocket_standby_port=audio_port),
+        )
+        found = list(check_standby_ports(settings))
+    assert [finding.level for finding in found] == [Level.WARNING, Level.WARNING]
+    assert f"127.0.0.1:{http_port}" in found[0].detail
+    assert "[http] standby_port" in found[0].fix
+    assert f"127.0.0.1:{audio_port}" in found[1].detail
+    assert "[media] audiosocket_standby_port" in found[1].fix
+    assert [finding.level for finding in check_standby_ports(settings)] == [Level.OK, Level.OK]
+
+
+def test_port_of_upgrades_is_the_one_behind_where_none_is_set() -> None:
+    [found] = check_standby_ports(Settings(http=HttpSettings(port=40001)))
+    assert "127.0.0.1:40002" in found.detail

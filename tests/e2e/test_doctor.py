@@ -188,6 +188,31 @@ async def test_ami_user_with_needless_rights_and_without_events_is_told_so(tmp_p
     assert "eventfilter" in events.fix
 
 
+async def test_eventfilter_of_before_audiosocket_is_told_where_callers_come_by_it(tmp_path: Path) -> None:
+    additions = {
+        "manager.conf": "[old]\nsecret = old\nread = call,agent\nwrite = call\neventfilter = ^Event: (Hangup|Queue)\n"
+    }
+    enabled = "[asterisk.audiosocket_app]\nenabled = true"
+    async with Asterisk(program=require_asterisk(), additions=additions, life_s=60) as pbx:
+        found = await ami_findings(with_ami(pbx, tmp_path, username="old", password="old", more=enabled))
+    assert [(finding.level, finding.check) for finding in found] == [
+        (Level.OK, "AMI"),
+        (Level.OK, "AMI rights"),
+        (Level.PROBLEM, "AMI events"),
+    ]
+    assert "SoftHangupRequest" in found[-1].detail
+    assert "eventfilter" in found[-1].fix
+
+
+async def test_ami_is_checked_without_the_module_of_another_transport(tmp_path: Path) -> None:
+    additions = {"modules.conf": "noload = chan_rtp.so"}
+    enabled = "[asterisk.audiosocket_app]\nenabled = true\n[media]\ntransport = 'audiosocket'"
+    async with Asterisk(program=require_asterisk(), additions=additions, life_s=60) as pbx:
+        found = await ami_findings(with_ami(pbx, tmp_path, more=enabled))
+    assert found[-1].check == "AMI events"
+    assert found[-1].level is Level.OK
+
+
 async def test_callers_by_audiosocket_need_modules_rights_and_the_subroutine(tmp_path: Path) -> None:
     additions = {"modules.conf": "noload = func_curl.so\n"}
     async with Asterisk(program=require_asterisk(), additions=additions, life_s=60) as pbx:
