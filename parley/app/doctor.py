@@ -125,10 +125,10 @@ def check_machine(settings: Settings) -> Iterator[Finding]:
 
 def check_standby_ports(settings: Settings) -> Iterator[Finding]:
     """Look at the ports of an upgrade's second node: without them it does not start, and the upgrade is given up."""
-    yield _check_port("health port of upgrades", settings.http.host, settings.standby_http_port, "[http] standby_port")
+    yield _check_port("health standby", settings.http.host, settings.standby_http_port, "[http] standby_port")
     if settings.uses_audiosocket_port:
         yield _check_port(
-            "audio port of upgrades",
+            "audio standby",
             settings.media.host,
             settings.standby_audiosocket_port,
             "[media] audiosocket_standby_port",
