@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from ari_app.ami import AmiClient, AmiEvent
-from ari_app.ami.actions import MAX_LINE
-from ari_app.ami.errors import AmiRefused
-from ari_app.dead_man import DEAD_MAN_S, DEADLINES_PER_LENGTH, RENEWALS_PER_LENGTH, TIMER
+from ari_app.ami_channels import APPLICATION, AmiChannels, cause_of
+from ari_app.dead_man import DEAD_MAN_S, DEADLINES_PER_LENGTH, RENEWALS_PER_LENGTH
 from ari_app.event_queue import EventQueue
 from ari_app.queue_events import EVENTS as QUEUE_EVENTS
 from ari_app.queue_events import QueueEvents
@@ -29,9 +27,7 @@ from parley.call_control import (
     AudioTarget,
     CallControlError,
     CallEvent,
-    CallId,
     ConnectAudio,
-    Direction,
     HangupCause,
     Leg,
     LegEnded,
@@ -41,30 +37,20 @@ from parley.call_control import (
     LegLeft,
     LegOffered,
     LegRetrieved,
-    LegState,
     OriginateRequest,
     PbxRefused,
     PbxUnavailable,
     SipTarget,
     TransferTarget,
 )
-from parley.call_control.validation import checked_digits, checked_variables, without_control_characters
+from parley.call_control.validation import checked_digits, checked_variables
 
 logger = logging.getLogger(__name__)
-
-APPLICATION = "AudioSocket"
 
 HANGUP_TOLD_WITHIN_S = 0.05
 """The connection of a caller who hangs up may be over this much before AMI says that he does."""
 EVENTS = (*QUEUE_EVENTS, "SoftHangupRequest", "Hold", "Unhold")
 """What is read of AMI; all are of the classes `agent` and `call`."""
-_UNKNOWN = "<unknown>"
-_ESCAPED = re.compile(r"\\(.)")
-_SECONDS = re.compile(r"[0-9]{1,10}(\.[0-9]{1,6})?")
-"""A timer that runs is told with milliseconds, one that does not as `0`."""
-_VALUE_OCTETS = MAX_LINE - len("Value: ")
-_STATUS = "PARLEY_STATUS"
-"""Set last: to the dialplan it says that all the other results are there."""
 
 LetGo = Callable[[], None]
 """Closes a leg's connection."""
@@ -96,6 +82,7 @@ class AudioSocketCallControl:
         dead_man_s: how long a call outlives us in silence before Asterisk takes it to extension T; 0: for ever.
         """
         self._ami = ami
+        self._channels = AmiChannels(ami, lambda leg_id: self._end(leg_id, HangupCause.UNKNOWN))
         self._dead_man_s = dead_man_s
         self._events = EventQueue()
         self._legs: dict[LegId, _Entry] = {}
@@ -135,10 +122,10 @@ class AudioSocketCallControl:
         Raises LegGone when the channel has ended, PbxRefused when it is not in AudioSocket() with this id, and
         PbxUnavailable when AMI cannot be asked or the event queue is full; `let_go` is not called then.
         """
-        status = await self._status(LegId(checked_channel_id(channel_id)))
-        if not _holds(status, connection_id):
+        status = await self._channels.status(LegId(checked_channel_id(channel_id)))
+        if not status.holds(connection_id):
             raise PbxRefused(f"the channel is not in {APPLICATION}() with the id that we have issued for it")
-        leg = _leg_of(status, tuple(arguments), connection_id)
+        leg = status.as_leg(tuple(arguments), connection_id)
         if not self._events.put(LegOffered(leg)):
             raise PbxUnavailable("call events are not consumed: nobody would serve the leg")
         self._legs[leg.id] = _Entry(leg, let_go)
@@ -203,7 +190,7 @@ class AudioSocketCallControl:
         """Send keys, one after the other (Asterisk needs app_senddtmf.so)."""
         entry = self._entry(leg_id)
         for digit in checked_digits(digits):
-            await self._ask(entry.leg.id, "PlayDTMF", {"Digit": digit})
+            await self._channels.send_key(entry.leg.id, digit)
 
     async def hold(self, leg_id: LegId, music: bool) -> None:
         """Refuse."""
@@ -225,10 +212,9 @@ class AudioSocketCallControl:
         if isinstance(target, SipTarget):
             raise _impossible("be sent to a SIP address")
         place = checked_place(target)
-        where = {"Context": place.context, "Exten": place.extension, "Priority": str(place.priority)}
         try:
             await self._stop_timer(entry)
-            await self._ask(leg_id, "Redirect", where)
+            await self._channels.redirect(leg_id, place.context, place.extension, place.priority)
         finally:
             self._leave(leg_id)
 
@@ -241,7 +227,7 @@ class AudioSocketCallControl:
         checked = checked_variables(variables)
         entry = await self._still_here(leg_id)
         try:
-            await self._set_variables(leg_id, checked)
+            await self._channels.set_variables(leg_id, checked)
             await self._stop_timer(entry)
         finally:
             self._leave(leg_id)
@@ -256,10 +242,10 @@ class AudioSocketCallControl:
         checked = checked_variables(variables or {})
         entry = await self._still_here(leg_id)
         try:
-            await self._set_variables(leg_id, checked)
+            await self._channels.set_variables(leg_id, checked)
             entry.our_cause = cause
             entry.hanging_up.set()
-            await self._ask(leg_id, "Hangup", {"Cause": str(int(cause))})
+            await self._channels.hang_up(leg_id, cause)
         except BaseException:
             self._leave(leg_id)
             raise
@@ -278,7 +264,7 @@ class AudioSocketCallControl:
         entry = self._legs.get(leg_id)
         if entry is not None:
             if event.name == "Hangup":
-                self._end(leg_id, _cause_of(event.get("Cause")))
+                self._end(leg_id, cause_of(event.get("Cause")))
             elif event.name in ("HangupRequest", "SoftHangupRequest"):
                 entry.hanging_up.set()
             elif event.name == "Hold":
@@ -318,7 +304,8 @@ class AudioSocketCallControl:
         entry = self._entry(leg_id)
         if not entry.disconnected or await _set_within(entry.hanging_up, HANGUP_TOLD_WITHIN_S):
             return self._entry(leg_id)
-        if not _holds(await self._status(leg_id), entry.leg.connection_id) and self._legs.get(leg_id) is entry:
+        status = await self._channels.status(leg_id)
+        if not status.holds(entry.leg.connection_id) and self._legs.get(leg_id) is entry:
             logger.warning("somebody took a caller out of our hands", extra={"leg_id": leg_id})
             self._leave(leg_id)
             await self._stop_own_timer(entry)
@@ -330,13 +317,11 @@ class AudioSocketCallControl:
         Raises as `_still_here`.
         """
         await self._still_here(leg_id)
-        await self._status(leg_id)
+        await self._channels.status(leg_id)
 
     async def _stop_own_timer(self, entry: _Entry) -> None:
         """Stop the timer of a leg that is elsewhere; a longer one is the site's own."""
-        answer = await self._ask(entry.leg.id, "Getvar", {"Variable": TIMER})
-        value = answer[0].get("Value", "")
-        if _SECONDS.fullmatch(value) and 0 < float(value) <= self._dead_man_s:
+        if 0 < await self._channels.timer_s(entry.leg.id) <= self._dead_man_s:
             await self._stop_timer(entry)
 
     async def _renew(self, leg_id: LegId) -> None:
@@ -352,35 +337,14 @@ class AudioSocketCallControl:
             if entry.disconnected:
                 await self._look_for(leg_id)
             elif self._dead_man_s:
-                fields = {"Variable": TIMER, "Value": f"{self._dead_man_s:g}"}
-                await self._ask(leg_id, "Setvar", fields, self._dead_man_s / DEADLINES_PER_LENGTH)
+                deadline_s = self._dead_man_s / DEADLINES_PER_LENGTH
+                await self._channels.start_timer(leg_id, self._dead_man_s, deadline_s)
         except CallControlError as err:
             logger.debug("dead-man timer not renewed", extra={"leg_id": leg_id, "code": err.code})
 
     async def _stop_timer(self, entry: _Entry) -> None:
         entry.leaving = True
-        await self._set_variables(entry.leg.id, {TIMER: "0"})
-
-    async def _set_variables(self, leg_id: LegId, variables: Mapping[str, str]) -> None:
-        for name, value in sorted(variables.items(), key=lambda variable: variable[0] == _STATUS):
-            await self._ask(leg_id, "Setvar", {"Variable": name, "Value": _fitting(value)})
-
-    async def _status(self, leg_id: LegId) -> Mapping[str, str]:
-        """Return what Asterisk says of the channel."""
-        answer = await self._ask(leg_id, "Status", {})
-        return next((message for message in answer if message.get("Event") == "Status"), {})
-
-    async def _ask(
-        self, leg_id: LegId, action: str, fields: Mapping[str, str], deadline_s: float | None = None
-    ) -> list[Mapping[str, str]]:
-        """Do an action about a channel; AMI takes its id as well as its name."""
-        try:
-            return await self._ami.request(action, {**fields, "Channel": leg_id}, deadline_s=deadline_s)
-        except AmiRefused as err:
-            if not err.no_such_channel:
-                raise
-            self._end(leg_id, HangupCause.UNKNOWN)
-            raise LegGone(f"leg {leg_id} has just ended") from err
+        await self._channels.stop_timer(entry.leg.id)
 
     def _entry(self, leg_id: LegId) -> _Entry:
         entry = self._legs.get(leg_id)
@@ -400,42 +364,3 @@ async def _set_within(event: asyncio.Event, seconds: float) -> bool:
 
 def _impossible(what: str) -> PbxRefused:
     return PbxRefused(f"a leg in {APPLICATION}() cannot {what}: use Stasis() for such calls")
-
-
-def _holds(status: Mapping[str, str], connection_id: str) -> bool:
-    """Tell whether a channel is in AudioSocket() with this id."""
-    shown = status.get("Data", "").partition(",")[0].lower()
-    return status.get("Application") == APPLICATION and shown == connection_id
-
-
-def _leg_of(status: Mapping[str, str], arguments: tuple[str, ...], connection_id: str) -> Leg:
-    return Leg(
-        id=LegId(status["Uniqueid"]),
-        call_id=CallId(status.get("Linkedid") or status["Uniqueid"]),
-        direction=Direction.INBOUND,
-        state=LegState.ANSWERED,
-        ani=_party(status, "CallerIDNum"),
-        ani_name=_party(status, "CallerIDName"),
-        dnis=_party(status, "DNID"),
-        arguments=arguments,
-        connection_id=connection_id,
-    )
-
-
-def _party(status: Mapping[str, str], name: str) -> str:
-    """Return a number or name as the network sent it: AMI escapes quotes and control characters as C does."""
-    value = status.get(name, "")
-    if value == _UNKNOWN:
-        return ""
-    return without_control_characters(_ESCAPED.sub(lambda pair: pair[1] if pair[1] in "\\\"'?" else " ", value))
-
-
-def _cause_of(text: str) -> HangupCause:
-    """Return the cause of AMI's Hangup event; a plain BYE has none."""
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else 0
-    return HangupCause.from_q850(number) if number else HangupCause.NORMAL_CLEARING
-
-
-def _fitting(value: str) -> str:
-    """Return the value, cut so that AMI reads its line whole."""
-    return value.encode()[:_VALUE_OCTETS].decode(errors="ignore")
