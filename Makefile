@@ -9,7 +9,8 @@ demo: prepare-pbx      ## one real call on a private Asterisk; ARGS=--listen sta
 	$(PY) -m demo $(ARGS)
 
 # Two processes at a time, whatever the machine: each module on its own Asterisk, whose calls run in real time.
-PAIRED  := -n 2 --dist loadfile
+# In the order of their names: by their number of tests, the slowest unit tests, a few long ones, would run last, alone.
+PAIRED  := -n 2 --dist loadfile --no-loadscope-reorder
 
 # Where the machine stood still during such a call, what failed is run once more, alone.
 test: prepare-pbx prepare-peers      ## everything: unit, contract and end-to-end on a real Asterisk
