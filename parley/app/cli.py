@@ -6,6 +6,7 @@ Each command imports what it needs: `serve` may be starting with callers waiting
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Coroutine, Iterator
@@ -30,7 +31,10 @@ calls = typer.Typer(no_args_is_help=True, help="Look at recorded calls.")
 app.add_typer(init, name="init")
 app.add_typer(calls, name="calls")
 
-console = Console()
+UNFOLDED_COLUMNS = 240
+"""Of what another program reads: lines that are folded for a terminal could not be searched or cut up."""
+
+console = Console(width=None if sys.stdout.isatty() else UNFOLDED_COLUMNS)
 errors = Console(stderr=True)
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="parley.toml; else $PARLEY_CONFIG, else ./")]
@@ -93,6 +97,8 @@ def init_asterisk_command(
 @app.command()
 def doctor(config: ConfigOption = None) -> None:
     """Check everything a call needs; each finding comes with its fix."""
+    # What the log would say, that the media thread has no real-time priority for one, is true of this process only.
+    logging.getLogger().addHandler(logging.NullHandler())
     worst = asyncio.run(_examine(load_settings(config)))
     raise typer.Exit(1 if worst is Level.PROBLEM else 0)
 

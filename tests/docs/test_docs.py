@@ -51,6 +51,12 @@ def first_cells(text: str) -> list[str]:
     return [code for row in re.findall(r"^\| (.*?) \|", text, re.MULTILINE) for code in re.findall(r"`([^`]+)`", row)]
 
 
+def sentences(name: str) -> list[str]:
+    """Return the sentences of a document's prose on one line each; code blocks and tables are left out."""
+    prose = re.sub(r"^```.*?^```$|^\|[^\n]*", "", document(name), flags=re.MULTILINE | re.DOTALL)
+    return [" ".join(sentence.split()) for sentence in re.split(r"(?<=[.:])\s+|\n\n", prose)]
+
+
 def doubled_rows(text: str) -> list[str]:
     """Return the first cells that two rows of one table share; empty ones go on with the row above."""
     doubled = []
@@ -132,8 +138,9 @@ def test_operations_names_every_reason_for_which_calls_end() -> None:
 def test_every_log_message_in_operations_is_one_that_the_program_writes() -> None:
     program = "\n".join(
         path.read_text(encoding="utf-8")
-        for package in ("parley", "ari_app", "audio_fork")
-        for path in sorted((ROOT / package).rglob("*.py"))
+        for package in ("parley", "ari_app", "audio_fork", "media_core")
+        for path in sorted((ROOT / package).rglob("*.py*"))
+        if path.suffix in (".py", ".pyx")
     )
     messages = re.findall(r"^\| `([^`|]+)` \|", section("operations.md", "Logs"), re.MULTILINE)
     assert len(messages) >= 10
@@ -149,6 +156,12 @@ def test_operations_names_every_check_of_ready() -> None:
 @pytest.mark.parametrize("path", sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")]), ids=lambda path: path.name)
 def test_no_table_has_two_rows_for_the_same_thing(path: Path) -> None:
     assert doubled_rows(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in DOCS.glob("*.md")))
+def test_no_document_says_a_long_sentence_twice(name: str) -> None:
+    counts = Counter(sentence for sentence in sentences(name) if len(sentence) > 60)
+    assert [sentence for sentence, count in counts.items() if count > 1] == []
 
 
 def test_rows_that_a_merge_has_doubled_are_seen() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -59,6 +61,21 @@ async def test_well_set_up_asterisk_has_no_problem_and_carries_audio_both_ways(p
     assert "both directions" in checks["audio"]
     assert checks["queue"] == "support is there"
     await pbx.wait_until_idle()
+
+
+async def test_command_writes_findings_only_and_folds_no_line_that_a_program_reads(
+    pbx: Asterisk, tmp_path: Path
+) -> None:
+    settings_for(pbx, tmp_path)
+    file = tmp_path / "parley.toml"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "parley.app.cli", "doctor", "--config", str(file)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    shown, complaints = await process.communicate()
+    assert complaints == b""
+    assert "round trip through Asterisk over rtp, both directions" in shown.decode()
 
 
 async def test_what_this_version_lacks_is_listed_and_nothing_for_one_that_is_supported(
