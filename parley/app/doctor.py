@@ -9,6 +9,7 @@ import os
 import shutil
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 from ari_app import moves, taken_legs
 from ari_app.rest import AriRest
@@ -31,6 +32,7 @@ from parley.app.settings import Settings
 from parley.app.settings_tables import SettingsError
 from parley.call_control import CallControlError, PbxUnavailable
 from parley.conversation.errors import FlowError
+from parley.store import StoreError
 
 PROBE_APPLICATION = "parley-doctor"
 
@@ -119,6 +121,7 @@ def check_machine(settings: Settings) -> Iterator[Finding]:
         else:
             yield warning(program, "not found: its voices cannot be used", f"apt-get install {program}")
     yield _check_data_dir(settings)
+    yield from check_record(settings.record_file)
     yield _check_port("health port", settings.http.host, settings.http.port, "[http] port")
     yield from check_standby_ports(settings)
 
@@ -149,6 +152,21 @@ def _check_data_dir(settings: Settings) -> Finding:
     if free_mb < 500:
         return warning("data folder", f"{folder}: {free_mb} MB free", "make room: recordings and the record live here")
     return ok("data folder", f"{folder}, {free_mb} MB free")
+
+
+def check_record(file: Path) -> Iterator[Finding]:
+    """Look whether a node could use the record; before the first start there is none."""
+    if not file.exists():
+        return
+    # Alembic is slow to load, and where there is no record nothing of it is needed.
+    from parley.store.file_check import check_file  # noqa: PLC0415
+
+    try:
+        revision = check_file(file)
+    except StoreError as err:
+        yield problem("record", str(err), "docs/operations.md, `Data, backup, deletion`, says how a backup is restored")
+        return
+    yield ok("record", f"{file}, schema {revision or 'none yet'}")
 
 
 def _check_port(check: str, host: str, port: int, setting: str) -> Finding:

@@ -124,7 +124,12 @@ class Settings(BaseSettings):
     @property
     def database_url(self) -> str:
         """SQLAlchemy URL of the record."""
-        return f"sqlite+aiosqlite:///{self.data_dir / 'parley.db'}"
+        return f"sqlite+aiosqlite:///{self.record_file}"
+
+    @property
+    def record_file(self) -> Path:
+        """The record's SQLite file."""
+        return self.data_dir / "parley.db"
 
     @property
     def recordings_dir(self) -> Path:

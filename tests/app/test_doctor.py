@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from parley.app.doctor import check_standby_ports, dialplan_places
+from parley.app.doctor import check_record, check_standby_ports, dialplan_places
 from parley.app.findings import Level
 from parley.app.settings import Settings
 from parley.app.settings_tables import (
@@ -18,6 +20,7 @@ from parley.app.settings_tables import (
     HttpSettings,
     MediaSettings,
 )
+from parley.store import Database
 
 SUBROUTINES = Path(__file__).resolve().parents[2] / "dialplans" / "asterisk" / "extensions_parley.conf"
 
@@ -54,3 +57,24 @@ def test_ports_of_upgrades_that_somebody_else_has_are_told_with_their_settings()
 def test_port_of_upgrades_is_the_one_behind_where_none_is_set() -> None:
     [found] = check_standby_ports(Settings(http=HttpSettings(port=40001)))
     assert "127.0.0.1:40002" in found.detail
+
+
+def test_before_the_first_start_there_is_no_record_to_complain_of(tmp_path: Path) -> None:
+    assert list(check_record(tmp_path / "parley.db")) == []
+
+
+async def test_record_that_a_node_made_is_well(tmp_path: Path) -> None:
+    file = tmp_path / "parley.db"
+    await (await Database.open(f"sqlite+aiosqlite:///{file}")).aclose()
+    [finding] = check_record(file)
+    assert (finding.level, finding.check) == (Level.OK, "record")
+
+
+async def test_record_of_a_newer_parley_is_a_problem_before_the_node_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "parley.db"
+    await (await Database.open(f"sqlite+aiosqlite:///{file}")).aclose()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0099'")
+    [finding] = check_record(file)
+    assert (finding.level, finding.check) == (Level.PROBLEM, "record")
+    assert "newer Parley" in finding.detail
