@@ -3,7 +3,7 @@ PY      := .venv/bin/python
 export PATH := $(CURDIR)/.cache/bin:$(PATH)
 SOURCES := parley ari_app audio_fork media_core demo tests tools benchmarks setup.py
 
-.PHONY: demo test test-fast test-faults test-old-asterisk soak sanitize fuzz prepare prepare-pbx prepare-peers build debug lint format bench clean
+.PHONY: demo test test-fast test-faults test-models test-old-asterisk soak sanitize fuzz prepare prepare-pbx prepare-peers build debug lint format bench clean
 
 demo: prepare-pbx      ## one real call on a private Asterisk; ARGS=--listen stays up for your softphone
 	$(PY) -m demo $(ARGS)
@@ -14,16 +14,22 @@ PAIRED  := -n 2 --dist loadfile --no-loadscope-reorder
 
 # Where the machine stood still during such a call, what failed is run once more, alone.
 test: prepare-pbx prepare-peers      ## everything: unit, contract and end-to-end on a real Asterisk
-	$(PY) -m pytest $(PAIRED) -m "not contract and not e2e and not faults"
+	$(PY) -m pytest $(PAIRED) -m "not contract and not e2e and not faults and not models"
 	$(PY) -m pytest $(PAIRED) -m "contract or e2e" || { \
 		echo "make test: once more, only what failed (see above)"; \
 		$(PY) -m pytest -m "contract or e2e" --last-failed --last-failed-no-failures none; }
 
 test-fast: prepare prepare-peers     ## unit tests only: no PBX
-	$(PY) -m pytest $(PAIRED) -m "not contract and not e2e and not faults" $(ARGS)
+	$(PY) -m pytest $(PAIRED) -m "not contract and not e2e and not faults and not models" $(ARGS)
 
 test-faults: prepare-pbx  ## everything that may fail, fails in mid-call; the table goes to build/test/faults.json
 	$(PY) -m pytest tests/faults -m faults $(ARGS)
+
+# llama compiles for a quarter of an hour: only where it is asked for.
+test-models: prepare-pbx  ## engines' real libraries on models made for tests; ENGINE=piper, openai or llama: one alone
+	python3 tools/prepare.py --only $(or $(ENGINE),piper openai)
+	$(PY) -m pytest -m models $(foreach engine,$(or $(ENGINE),piper openai),\
+		$(wildcard tests/engines/test_$(engine)_real.py tests/e2e/test_$(engine)_real.py)) $(ARGS)
 
 # Where Asterisk 16.28 cannot be fetched its tests are skipped, and the last lines say so.
 test-old-asterisk: prepare  ## the contract suites and the doctor on Asterisk 16.28
@@ -55,7 +61,7 @@ build: prepare         ## compile the media core in place
 
 debug: prepare         ## compile it with every check on, and run the unit tests so
 	PARLEY_CYTHON_DEBUG=1 $(PY) setup.py -q build_ext --inplace --force
-	$(PY) -m pytest -m "not contract and not e2e and not faults" $(ARGS); status=$$?; \
+	$(PY) -m pytest -m "not contract and not e2e and not faults and not models" $(ARGS); status=$$?; \
 		$(PY) setup.py -q build_ext --inplace --force && exit $$status
 
 lint: prepare          ## ruff and mypy --strict

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from tools import asterisk, bench_peers, compiler, fuzzer, python_environment, spandsp, speech
+from tools import asterisk, bench_peers, compiler, engines, fuzzer, python_environment, spandsp, speech
 from tools.packages import PackagesUnavailable
 from tools.places import PreparationFailed
 
@@ -21,6 +21,9 @@ STEPS: dict[str, Callable[[], None]] = {
     "spandsp": spandsp.prepare,
     "fuzzer": fuzzer.prepare,
     "peers": bench_peers.prepare,
+    "piper": engines.prepare_piper,
+    "openai": engines.prepare_openai,
+    "llama": engines.prepare_llama,
 }
 ALWAYS = ("compiler", "python", "speech")
 

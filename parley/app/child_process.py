@@ -60,6 +60,7 @@ def worker_command(settings: Settings, address: str) -> list[str]:
         "parley.app.worker",
         f"--address={address}",
         "--child",
+        f"--engines={settings.engines.for_worker()}",
         f"--log-level={settings.log.level}",
         *(["--json-lines"] if settings.log.json_lines else []),
     ]

@@ -10,11 +10,12 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, get_args
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from parley.app.engine_settings import EngineSettings, WorkerEngines
 from parley.app.settings_tables import (
     AgentSettings,
     AmiSettings,
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
     asterisk: AsteriskSettings = AsteriskSettings()
     media: MediaSettings = MediaSettings()
     worker: WorkerSettings = WorkerSettings()
+    engines: EngineSettings = EngineSettings()
     http: HttpSettings = HttpSettings()
     recording: RecordingSettings = RecordingSettings()
     log: LogSettings = LogSettings()
@@ -164,6 +166,17 @@ def load_settings(file: Path | None = None) -> Settings:
     return _anchored(settings, path.resolve().parent)
 
 
+def load_engines(file: Path) -> EngineSettings:
+    """Read the tables `[engines.*]` alone, for a worker without a node. Raises SettingsError."""
+    tables = _read_toml(file)
+    _refuse_secrets(file, tables)
+    try:
+        engines = WorkerEngines(engines=tables.get("engines", {})).engines
+    except ValidationError as err:
+        raise SettingsError("\n".join(_explain(file, problem) for problem in err.errors())) from err
+    return engines.anchored(file.resolve().parent)
+
+
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
@@ -179,15 +192,15 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _refuse_secrets(path: Path, tables: dict[str, Any]) -> None:
-    """Raise SettingsError when the file holds a password."""
-    asterisk = tables.get("asterisk")
-    ami = asterisk.get("ami") if isinstance(asterisk, dict) else None
-    for table, content in (("asterisk", asterisk), ("asterisk.ami", ami)):
-        if isinstance(content, dict) and "password" in content:
-            variable = f"PARLEY_{table.upper().replace('.', '__')}__PASSWORD"
-            raise SettingsError(
-                f"{path}: {table}.password: secrets do not belong in this file; use {table}.password_file or {variable}"
-            )
+    """Raise SettingsError when the file holds a password or a key."""
+    for location in (("asterisk", "password"), ("asterisk", "ami", "password"), ("engines", "openai", "api_key")):
+        content: Any = tables
+        for part in location:
+            content = content.get(part) if isinstance(content, dict) else None
+        if content is not None:
+            key = ".".join(location)
+            variable = f"PARLEY_{key.upper().replace('.', '__')}"
+            raise SettingsError(f"{path}: {key}: secrets do not belong in this file; use {key}_file or {variable}")
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:
@@ -203,6 +216,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             "data_dir": folder / settings.data_dir,
             "flow_folders": tuple(folder / path for path in settings.flow_folders),
             "asterisk": asterisk,
+            "engines": settings.engines.anchored(folder),
             "agents": {name: _with_flow_from(folder, agent) for name, agent in settings.agents.items()},
         }
     )
@@ -249,7 +263,10 @@ def _known_keys(location: list[str]) -> list[str]:
         if part not in model.model_fields:
             return list(AgentSettings.model_fields)
         annotation = model.model_fields[part].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        # An engine's table is optional: it is one of the types that the field may have.
+        tables = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
+        table = next((kind for kind in tables if issubclass(kind, BaseModel)), None)
+        if table is None:
             return list(AgentSettings.model_fields)
-        model = annotation
+        model = table
     return list(model.model_fields)

@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import logging
 import sys
-from collections.abc import Callable, Iterable
-from typing import Protocol, TypeVar, runtime_checkable
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
+from parley.app.engine_makers import make_engines
+from parley.app.engine_settings import EngineSettings, ToldEngines
+from parley.app.exit_status import CANNOT_WORK
 from parley.app.logs import configure_logging
 from parley.app.notify import Notifier
-from parley.conversation.errors import EngineError, EngineMissing
-from parley.engines import catalogue
+from parley.app.settings import load_engines
+from parley.app.settings_tables import SettingsError
+from parley.conversation.errors import EngineError
 from parley.inference.registry import Engines
 from parley.inference.server import ignore_stop_signals, serve
 
 logger = logging.getLogger(__name__)
 
-Engine = TypeVar("Engine")
 STDIN = 0
 
 
@@ -40,10 +44,11 @@ def main() -> int:
     if arguments.child:
         ignore_stop_signals()  # before models are loaded: `serve()` comes after that
     configure_logging(arguments.json_lines, arguments.log_level, False)
-    engines = Engines(
-        recognizers=_available(catalogue.recognizer, catalogue.RECOGNIZERS),
-        synthesizers=_available(catalogue.synthesizer, catalogue.SYNTHESIZERS),
-    )
+    try:
+        engines = make_engines(_settings(arguments))
+    except SettingsError as err:
+        logger.error("the settings cannot be used", extra={"problem": str(err)})
+        return CANNOT_WORK
     parent_pipe = STDIN if arguments.child else None
     try:
         asyncio.run(_serve(engines, arguments.address, parent_pipe))
@@ -55,7 +60,7 @@ def main() -> int:
 
 async def _serve(engines: Engines, address: str, parent_pipe: int | None) -> None:
     """Load models first, so that the first caller does not wait; healthy means ready."""
-    for name, engine in engines.recognizers.items():
+    for name, engine in [*engines.recognizers.items(), *engines.synthesizers.items(), *engines.chat_models.items()]:
         if isinstance(engine, WarmsUp):
             try:
                 await engine.warm_up()
@@ -67,15 +72,11 @@ async def _serve(engines: Engines, address: str, parent_pipe: int | None) -> Non
         await serve(engines, address, parent_pipe=parent_pipe)
 
 
-def _available(make: Callable[[str], Engine], names: Iterable[str]) -> dict[str, Engine]:
-    """Make the engines whose parts are installed; a call that wants another gets EngineMissing."""
-    engines: dict[str, Engine] = {}
-    for name in names:
-        try:
-            engines[name] = make(name)
-        except EngineMissing as err:
-            logger.warning("engine left out", extra={"engine": name, "problem": str(err)})
-    return engines
+def _settings(arguments: argparse.Namespace) -> EngineSettings:
+    """Return the engines' settings from whatever names them. Raises SettingsError."""
+    if arguments.config is not None:
+        return load_engines(arguments.config)
+    return ToldEngines(engines=json.loads(arguments.engines)).engines
 
 
 def _arguments() -> argparse.Namespace:
@@ -83,6 +84,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--address", required=True, help="unix:PATH or HOST:PORT (loopback, unless the network is safe)"
     )
+    told = parser.add_mutually_exclusive_group()
+    told.add_argument("--config", type=Path, help="a parley.toml whose tables [engines.*] count")
+    told.add_argument("--engines", default="{}", help=argparse.SUPPRESS)  # as JSON, from the node that starts us
     parser.add_argument("--log-level", default="INFO")
     parser.add_argument("--json-lines", action="store_true")
     parser.add_argument("--child", action="store_true", help="end when standard input does, not by signals")

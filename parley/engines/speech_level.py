@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 TARGET_DBFS = -19.0
@@ -14,10 +16,25 @@ LEAD_MS = 10
 TAIL_MS = 120
 
 
+@dataclass(frozen=True, slots=True)
+class Levelled:
+    """Speech as it is to be played."""
+
+    pcm: bytes
+    """Empty if there was no sound."""
+    cut_samples: int
+    """How many were cut off in front."""
+
+
 def levelled(pcm: bytes, rate_hz: int) -> bytes:
+    """Return the audio of `level()`."""
+    return level(pcm, rate_hz).pcm
+
+
+def level(pcm: bytes, rate_hz: int) -> Levelled:
     """Bring speech to TARGET_DBFS, and cut the silence before it to 10 ms and after it to 120 ms.
 
-    pcm: a whole sentence.   Returns nothing if there is no sound in it; the gain stops where peaks would clip.
+    pcm: a whole sentence.   The gain stops where peaks would clip.
     """
     samples = np.frombuffer(pcm, "<i2").astype(np.float64)
     width = rate_hz * FRAME_MS // 1000
@@ -25,9 +42,9 @@ def levelled(pcm: bytes, rate_hz: int) -> bytes:
     levels = 20 * np.log10(np.sqrt((frames**2).mean(axis=1)) / 32768 + 1e-9)
     sounding = np.flatnonzero(levels > SILENT_DBFS)
     if not len(sounding):
-        return b""
+        return Levelled(b"", 0)
     start = max(0, int(sounding[0]) * width - LEAD_MS * rate_hz // 1000)
     end = (int(sounding[-1]) + 1) * width + TAIL_MS * rate_hz // 1000
     active = frames[levels > levels.max() - ACTIVE_BELOW_PEAK_DB]
     gain = min(10 ** (TARGET_DBFS / 20) * 32768 / np.sqrt((active**2).mean()), PEAK / np.abs(samples).max())
-    return bytes((samples[start:end] * gain).round().astype("<i2").tobytes())
+    return Levelled(bytes((samples[start:end] * gain).round().astype("<i2").tobytes()), start)

@@ -1,8 +1,10 @@
+import json
 from pathlib import Path
 
 import pytest
 
-from parley.app.settings import load_settings
+from parley.app.engine_settings import ToldEngines
+from parley.app.settings import load_engines, load_settings
 from parley.app.settings_tables import SettingsError
 from parley.call_control import AudioCodec
 
@@ -51,6 +53,11 @@ def test_password_never_shows_in_the_settings_text(tmp_path: Path, monkeypatch: 
         ("[agents.a]\nflow = 'x'\nvoises = {}\n", "agents.a.voises: unknown key; did you mean 'voices'"),
         ("[http]\nport = 70000\n" + MINIMAL, "http.port = 70000"),
         ("= nonsense", "not valid TOML"),
+        ("[engines.piper]\n" + MINIMAL, "engines.piper.folder: missing"),
+        ("[engines.piper]\nfoldr = 'x'\n" + MINIMAL, r"engines.piper.foldr: unknown key; did you mean 'folder'\?"),
+        ("[engines.pipr]\n" + MINIMAL, r"engines.pipr: unknown key; did you mean 'piper'\?"),
+        ("[engines.openai]\nurl = 'ftp://x'\n" + MINIMAL, "engines.openai.url = 'ftp://x'"),
+        ("[engines.openai]\napi_key = 'x'\n" + MINIMAL, "engines.openai.api_key: secrets do not belong in this file"),
         ("[media]\nfirst_port = 200\nlast_port = 100\n" + MINIMAL, "media: first_port = 200 must not be above"),
         ("[media]\nfirst_port = 2000\nlast_port = 2001\nengines = 3\n" + MINIMAL, "has 2 ports, 3 are needed"),
         ("[media]\nlast_port = 21019\nport_per_call = true\n" + MINIMAL, "has 20 ports, 21 are needed"),
@@ -175,3 +182,47 @@ def test_certificate_authority_is_read_from_the_settings_folder_or_explained(tmp
     with pytest.raises(SettingsError, match=r"asterisk\.ca_file"):
         asterisk.read_tls()
     assert load_settings(write(tmp_path, MINIMAL)).asterisk.read_tls() is None
+
+
+ENGINES = """
+[engines.piper]
+folder = "voices"
+[engines.openai]
+url = "http://127.0.0.1:8080/v1"
+api_key_file = "llm.key"
+"""
+
+
+def test_paths_of_engines_count_from_the_files_folder_and_a_worker_alone_reads_the_same(tmp_path: Path) -> None:
+    file = write(tmp_path, ENGINES + MINIMAL)
+    engines = load_settings(file).engines
+    assert engines.piper is not None
+    assert engines.piper.folder == tmp_path / "voices"
+    assert load_engines(file) == engines
+    assert ToldEngines(engines=json.loads(engines.for_worker())).engines == engines
+
+
+def test_key_of_a_language_model_reaches_the_worker_by_the_environment_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARLEY_ENGINES__OPENAI__API_KEY", "s3cret")
+    engines = load_settings(write(tmp_path, ENGINES.replace("api_key_file", "# ") + MINIMAL)).engines
+    assert "s3cret" not in engines.for_worker() + repr(engines)
+    told = ToldEngines(engines=json.loads(engines.for_worker())).engines
+    assert told.openai is not None
+    assert told.openai.read_api_key() == "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"), [("k3y\n", None), (" \n", "llm.key' is empty"), (None, "llm.key' cannot be read")]
+)
+def test_key_file_is_read_or_explained(tmp_path: Path, content: str | None, complaint: str | None) -> None:
+    if content is not None:
+        (tmp_path / "llm.key").write_text(content)
+    openai = load_engines(write(tmp_path, ENGINES)).openai
+    assert openai is not None
+    if complaint is None:
+        assert openai.read_api_key() == "k3y"
+    else:
+        with pytest.raises(SettingsError, match=complaint):
+            openai.read_api_key()

@@ -1,0 +1,46 @@
+"""The engines of a worker: those that need no settings, and those that the settings switch on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeVar
+
+from parley.app.engine_settings import EngineSettings
+from parley.conversation.errors import EngineMissing
+from parley.conversation.ports import Synthesizer
+from parley.engines import catalogue
+from parley.engines.piper_synthesizer import PiperSynthesizer
+from parley.inference.registry import Engines
+
+logger = logging.getLogger(__name__)
+
+Engine = TypeVar("Engine")
+
+
+def make_engines(settings: EngineSettings) -> Engines:
+    """Make the engines whose parts are installed; the log names those left out, and why."""
+    return Engines(
+        recognizers=_available({name: partial(catalogue.recognizer, name) for name in catalogue.RECOGNIZERS}),
+        synthesizers=_available(
+            {name: partial(catalogue.synthesizer, name) for name in catalogue.SYNTHESIZERS} | _synthesizers(settings)
+        ),
+    )
+
+
+def _synthesizers(settings: EngineSettings) -> dict[str, Callable[[], Synthesizer]]:
+    piper = settings.piper
+    if piper is None:
+        return {}
+    return {"piper": lambda: PiperSynthesizer(piper.folder, threads=piper.threads, at_once=piper.at_once)}
+
+
+def _available(makers: Mapping[str, Callable[[], Engine]]) -> dict[str, Engine]:
+    engines: dict[str, Engine] = {}
+    for name, make in makers.items():
+        try:
+            engines[name] = make()
+        except EngineMissing as err:
+            logger.warning("engine left out", extra={"engine": name, "problem": str(err)})
+    return engines

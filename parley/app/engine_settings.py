@@ -1,0 +1,136 @@
+"""The tables `[engines.*]` of parley.toml: engines that must be told where their models are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from parley.app.settings_tables import Section, SettingsError
+
+
+class PiperSettings(Section):
+    """Neural voices; needs the extra `piper`."""
+
+    folder: Path
+    """Of voices: NAME.onnx and NAME.onnx.json each; all of them are loaded at start."""
+    threads: int = Field(default=1, ge=1, le=64)
+    """Of one sentence."""
+    at_once: int = Field(default=2, ge=1, le=64)
+    """Sentences at the same time; further ones wait."""
+
+
+class OpenaiSettings(Section):
+    """A language model behind an HTTP server that speaks OpenAI's chat protocol: llama-server, vLLM, Ollama."""
+
+    url: str = Field(pattern=r"^https?://[^\s?#@]+$")
+    """Up to and with the version: http://127.0.0.1:8080/v1"""
+    model: str = Field(default="", max_length=200)
+    """As the server calls it; a server with one model does not look at it."""
+    api_key: SecretStr | None = None
+    """From PARLEY_ENGINES__OPENAI__API_KEY; in parley.toml use api_key_file."""
+    api_key_file: Path | None = None
+    first_text_s: float = Field(default=4.0, gt=0)
+    """From a request to the first piece of the reply."""
+    at_once: int = Field(default=16, ge=1, le=1024)
+    """Replies at the same time; further ones are refused: as many as the server has slots."""
+
+    def read_api_key(self) -> str:
+        """Return the key, an empty string where none is set. Raises SettingsError for a file without one."""
+        if self.api_key is not None:
+            return self.api_key.get_secret_value()
+        if self.api_key_file is None:
+            return ""
+        try:
+            key = self.api_key_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as err:
+            raise SettingsError(f"engines.openai.api_key_file = {str(self.api_key_file)!r} cannot be read") from err
+        if not key:
+            raise SettingsError(f"engines.openai.api_key_file = {str(self.api_key_file)!r} is empty")
+        return key
+
+
+class LlamaSettings(Section):
+    """A language model inside the worker; needs the extra `llama`."""
+
+    model: Path
+    """A GGUF file."""
+    context_tokens: int = Field(default=4096, ge=256)
+    """Of one chat: what is longer is refused."""
+    contexts: int = Field(default=1, ge=1, le=16)
+    """Replies at the same time, a copy of the model's state each."""
+    threads: int = Field(default=2, ge=1, le=256)
+    """Of one reply."""
+    waiting: int = Field(default=4, ge=0, le=64)
+    """Replies that may wait for a context; further ones are refused."""
+    gpu_layers: int = Field(default=0, ge=-1)
+    """How many layers the graphics card takes; -1: all."""
+
+
+class EngineSettings(Section):
+    """Engines that are off unless they have a table."""
+
+    piper: PiperSettings | None = None
+    openai: OpenaiSettings | None = None
+    llama: LlamaSettings | None = None
+
+    @model_validator(mode="after")
+    def _one_place_for_a_key(self) -> Self:
+        if self.openai and self.openai.api_key is not None and self.openai.api_key_file is not None:
+            raise ValueError("openai.api_key_file and PARLEY_ENGINES__OPENAI__API_KEY are both set: take one away")
+        return self
+
+    def anchored(self, folder: Path) -> EngineSettings:
+        """Return the settings with relative paths made absolute from a folder."""
+        piper, openai, llama = self.piper, self.openai, self.llama
+        if piper is not None:
+            piper = piper.model_copy(update={"folder": folder / piper.folder})
+        if openai is not None and openai.api_key_file is not None:
+            openai = openai.model_copy(update={"api_key_file": folder / openai.api_key_file})
+        if llama is not None:
+            llama = llama.model_copy(update={"model": folder / llama.model})
+        return self.model_copy(update={"piper": piper, "openai": openai, "llama": llama})
+
+    def for_worker(self) -> str:
+        """Return the settings as JSON for a worker's command line: without the key, which its environment has."""
+        return self.model_dump_json(exclude={"openai": {"api_key"}}, exclude_none=True)
+
+
+class WorkerEngines(BaseSettings):
+    """What a worker of its own reads in parley.toml; the environment wins."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PARLEY_", env_nested_delimiter="__", extra="ignore", frozen=True, case_sensitive=False
+    )
+
+    engines: EngineSettings = EngineSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file."""
+        return (EnvSettingsSource(settings_cls), init_settings)
+
+
+class ToldEngines(WorkerEngines):
+    """What a node's worker is told by `for_worker()`; the environment adds the key, and no path twice."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let what we are told win."""
+        return (init_settings, EnvSettingsSource(settings_cls))

@@ -1,0 +1,28 @@
+"""Which engines a worker has, by its settings."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from parley.app.engine_makers import make_engines
+from parley.app.engine_settings import EngineSettings, PiperSettings
+
+
+def test_engines_that_need_settings_are_off_without_them() -> None:
+    engines = make_engines(EngineSettings())
+    assert "piper" not in engines.synthesizers
+    assert not engines.chat_models
+    assert "pocketsphinx" in engines.recognizers
+
+
+def test_engine_whose_parts_are_missing_is_left_out_and_the_log_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        engines = make_engines(EngineSettings(piper=PiperSettings(folder=tmp_path)))
+    assert "piper" not in engines.synthesizers
+    [record] = [record for record in caplog.records if getattr(record, "engine", "") == "piper"]
+    assert getattr(record, "problem", "").startswith(("the package piper-tts", "engines.piper.folder"))
