@@ -45,9 +45,21 @@ def prepare_openai() -> None:
     if own_archive().distribution != "debian":
         raise PackagesUnavailable("llama.cpp's server comes from Debian: put `llama-server` on PATH yourself")
     unpack_packages(LLAMA_SERVER, ["llama.cpp"], own_archive(suite="sid"), _SERVER_ROOT)
-    write_starter(LLAMA_SERVER, [*own_loader(_SERVER_ROOT), str(_SERVER_ROOT / "usr/bin" / LLAMA_SERVER)], {})
+    _write_server_starter()
     say(LLAMA_SERVER, f"unpacked; it is started as {(PROGRAMS / LLAMA_SERVER).relative_to(CACHE.parent)}")
     stamp.write()
+
+
+def _write_server_starter() -> None:
+    """Write the starter: the server's own libraries lie in a folder apart, and so does what computes for each CPU."""
+    *loader, libraries = own_loader(_SERVER_ROOT)
+    own = next(iter(_SERVER_ROOT.glob("usr/lib/*/llama")), None)
+    backends = sorted(_SERVER_ROOT.glob("usr/lib/*/ggml/backends*/libggml-cpu-*.so"))
+    plain = [backend for backend in backends if backend.stem == "libggml-cpu-x64"] or backends
+    if own is None or not plain:
+        raise PackagesUnavailable("the package llama.cpp is not built as expected: put `llama-server` on PATH yourself")
+    command = [*loader, f"{libraries}:{own}", str(_SERVER_ROOT / "usr/bin" / LLAMA_SERVER)]
+    write_starter(LLAMA_SERVER, command, {"GGML_BACKEND_PATH": str(plain[0])})
 
 
 def _install(*extras: str) -> None:

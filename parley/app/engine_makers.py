@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeVar
 
-from parley.app.engine_settings import EngineSettings
+from parley.app.engine_settings import EngineSettings, OpenaiSettings
+from parley.app.settings_tables import SettingsError
 from parley.conversation.errors import EngineMissing
-from parley.conversation.ports import Synthesizer
+from parley.conversation.ports import ChatModel, Synthesizer
 from parley.engines import catalogue
+from parley.engines.openai_chat_model import OpenaiChatModel
 from parley.engines.piper_synthesizer import PiperSynthesizer
 from parley.inference.registry import Engines
 
@@ -26,6 +28,7 @@ def make_engines(settings: EngineSettings) -> Engines:
         synthesizers=_available(
             {name: partial(catalogue.synthesizer, name) for name in catalogue.SYNTHESIZERS} | _synthesizers(settings)
         ),
+        chat_models=_available(_chat_models(settings)),
     )
 
 
@@ -34,6 +37,27 @@ def _synthesizers(settings: EngineSettings) -> dict[str, Callable[[], Synthesize
     if piper is None:
         return {}
     return {"piper": lambda: PiperSynthesizer(piper.folder, threads=piper.threads, at_once=piper.at_once)}
+
+
+def _chat_models(settings: EngineSettings) -> dict[str, Callable[[], ChatModel]]:
+    makers: dict[str, Callable[[], ChatModel]] = {}
+    if settings.openai is not None:
+        makers["openai"] = partial(_openai, settings.openai)
+    return makers
+
+
+def _openai(settings: OpenaiSettings) -> OpenaiChatModel:
+    try:
+        api_key = settings.read_api_key()
+    except SettingsError as err:
+        raise EngineMissing(str(err)) from err
+    return OpenaiChatModel(
+        settings.url,
+        model=settings.model,
+        api_key=api_key,
+        first_text_s=settings.first_text_s,
+        at_once=settings.at_once,
+    )
 
 
 def _available(makers: Mapping[str, Callable[[], Engine]]) -> dict[str, Engine]:

@@ -38,6 +38,15 @@ class WarmsUp(Protocol):
         ...
 
 
+@runtime_checkable
+class Closes(Protocol):
+    """An engine that holds connections."""
+
+    async def aclose(self) -> None:
+        """Release them."""
+        ...
+
+
 def main() -> int:
     """Serve until told to stop; as a child, until the node that started us closes our standard input or is gone."""
     arguments = _arguments()
@@ -69,7 +78,12 @@ async def _serve(engines: Engines, address: str, parent_pipe: int | None) -> Non
     notifier = Notifier()
     async with notifier.beating():
         notifier.ready = True
-        await serve(engines, address, parent_pipe=parent_pipe)
+        try:
+            await serve(engines, address, parent_pipe=parent_pipe)
+        finally:
+            for model in engines.chat_models.values():
+                if isinstance(model, Closes):
+                    await model.aclose()
 
 
 def _settings(arguments: argparse.Namespace) -> EngineSettings:

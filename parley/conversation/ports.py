@@ -57,6 +57,7 @@ __all__ = [
     "SpeechStopped",
     "Synthesizer",
     "TextDelta",
+    "Tool",
     "ToolCall",
     "Word",
     "WordTime",
@@ -207,12 +208,38 @@ class Synthesizer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The model wants a tool to be run."""
+
+    name: str
+    arguments: str
+    """JSON object, made by the model: to be checked against the tool's parameters before it is run."""
+    call_id: str = ""
+    """The engine's own, which the message with the tool's result repeats; not every engine has one."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChatMessage:
     """One message of a chat with a language model."""
 
     role: str
     """`system`, `user`, `assistant` or `tool`."""
     content: str
+    tool_calls: Sequence[ToolCall] = ()
+    """Of the assistant: what it wanted to be run."""
+    call_id: str = ""
+    """Of a tool: whose result this is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """What the model may ask for."""
+
+    name: str
+    """Letters, digits, `_` and `-`."""
+    description: str
+    parameters: str
+    """JSON schema of an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +252,10 @@ class ChatRequest:
     temperature: float = 0.0
     json_schema: str = ""
     """JSON schema that the reply must satisfy; empty means free text."""
+    grammar: str = ""
+    """GBNF that the reply must satisfy, where the engine is llama.cpp; not together with json_schema."""
+    tools: Sequence[Tool] = ()
+    """What it may ask for instead of a reply, or beside one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,17 +266,8 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCall:
-    """The model wants a tool to be run."""
-
-    name: str
-    arguments: str
-    """JSON object."""
-
-
-@dataclass(frozen=True, slots=True)
 class ChatUsage:
-    """What the completion cost; sent last."""
+    """What the completion cost; sent last. Zeros where the engine does not tell."""
 
     prompt_tokens: int
     completion_tokens: int

@@ -114,22 +114,41 @@ def speech_chunk(response: pb.SynthesizeResponse) -> ports.SpeechChunk:
 def complete_request(request: ports.ChatRequest) -> pb.CompleteRequest:
     """Pack a completion to be made."""
     return pb.CompleteRequest(
-        messages=[pb.ChatMessage(role=message.role, content=message.content) for message in request.messages],
+        messages=[
+            pb.ChatMessage(
+                role=message.role,
+                content=message.content,
+                tool_calls=[_packed_call(call) for call in message.tool_calls],
+                call_id=message.call_id,
+            )
+            for message in request.messages
+        ],
         engine=request.engine,
         max_tokens=request.max_tokens,
         temperature=request.temperature,
         json_schema=request.json_schema,
+        grammar=request.grammar,
+        tools=[
+            pb.Tool(name=tool.name, description=tool.description, parameters=tool.parameters) for tool in request.tools
+        ],
     )
 
 
 def chat_request(message: pb.CompleteRequest) -> ports.ChatRequest:
     """Unpack a completion to be made."""
     return ports.ChatRequest(
-        messages=tuple(ports.ChatMessage(chat.role, chat.content) for chat in message.messages),
+        messages=tuple(
+            ports.ChatMessage(
+                chat.role, chat.content, tuple(_unpacked_call(call) for call in chat.tool_calls), chat.call_id
+            )
+            for chat in message.messages
+        ),
         engine=message.engine,
         max_tokens=message.max_tokens,
         temperature=message.temperature,
         json_schema=message.json_schema,
+        grammar=message.grammar,
+        tools=tuple(ports.Tool(tool.name, tool.description, tool.parameters) for tool in message.tools),
     )
 
 
@@ -138,8 +157,8 @@ def complete_response(piece: ports.TextDelta | ports.ToolCall | ports.ChatUsage)
     match piece:
         case ports.TextDelta(text):
             return pb.CompleteResponse(text=text)
-        case ports.ToolCall(name, arguments):
-            return pb.CompleteResponse(tool_call=pb.ToolCall(name=name, arguments=arguments))
+        case ports.ToolCall() as call:
+            return pb.CompleteResponse(tool_call=_packed_call(call))
         case ports.ChatUsage(prompt_tokens, completion_tokens):
             return pb.CompleteResponse(usage=pb.Usage(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens))
 
@@ -148,8 +167,16 @@ def chat_piece(response: pb.CompleteResponse) -> ports.TextDelta | ports.ToolCal
     """Unpack a piece of a reply."""
     match response.WhichOneof("message"):
         case "tool_call":
-            return ports.ToolCall(response.tool_call.name, response.tool_call.arguments)
+            return _unpacked_call(response.tool_call)
         case "usage":
             return ports.ChatUsage(response.usage.prompt_tokens, response.usage.completion_tokens)
         case _:
             return ports.TextDelta(response.text)
+
+
+def _packed_call(call: ports.ToolCall) -> pb.ToolCall:
+    return pb.ToolCall(name=call.name, arguments=call.arguments, call_id=call.call_id)
+
+
+def _unpacked_call(call: pb.ToolCall) -> ports.ToolCall:
+    return ports.ToolCall(call.name, call.arguments, call.call_id)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from parley.app.engine_makers import make_engines
-from parley.app.engine_settings import EngineSettings, PiperSettings
+from parley.app.engine_settings import EngineSettings, OpenaiSettings, PiperSettings
 
 
 def test_engines_that_need_settings_are_off_without_them() -> None:
@@ -26,3 +26,15 @@ def test_engine_whose_parts_are_missing_is_left_out_and_the_log_says_why(
     assert "piper" not in engines.synthesizers
     [record] = [record for record in caplog.records if getattr(record, "engine", "") == "piper"]
     assert getattr(record, "problem", "").startswith(("the package piper-tts", "engines.piper.folder"))
+
+
+def test_language_model_behind_a_server_needs_nothing_but_its_address() -> None:
+    engines = make_engines(EngineSettings(openai=OpenaiSettings(url="http://127.0.0.1:9/v1")))
+    assert list(engines.chat_models) == ["openai"]
+
+
+def test_language_model_without_its_key_file_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    openai = OpenaiSettings(url="http://127.0.0.1:9/v1", api_key_file=tmp_path / "absent")
+    engines = make_engines(EngineSettings(openai=openai))
+    assert not engines.chat_models
+    assert any("api_key_file" in getattr(record, "problem", "") for record in caplog.records)

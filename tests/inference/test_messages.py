@@ -13,6 +13,7 @@ from parley.conversation.ports import (
     SpeechChunk,
     SpeechRequest,
     TextDelta,
+    Tool,
     ToolCall,
     Word,
     WordTime,
@@ -46,10 +47,16 @@ def test_speech_comes_out_as_it_went_in() -> None:
 
 
 def test_chat_request_comes_out_as_it_went_in() -> None:
-    request = ChatRequest((ChatMessage("user", "hello"),), "llama", 16, 0.5, '{"type": "object"}')
+    messages_so_far = (
+        ChatMessage("user", "hello"),
+        ChatMessage("assistant", "", (ToolCall("book", "{}", "c1"),)),
+        ChatMessage("tool", "done", call_id="c1"),
+    )
+    tools = (Tool("book", "Books a day.", '{"type": "object"}'),)
+    request = ChatRequest(messages_so_far, "llama", 16, 0.5, '{"type": "object"}', 'root ::= "a"', tools)
     assert messages.chat_request(messages.complete_request(request)) == request
 
 
-@pytest.mark.parametrize("piece", [TextDelta("Good"), ToolCall("book", '{"day": 1}'), ChatUsage(12, 3)])
+@pytest.mark.parametrize("piece", [TextDelta("Good"), ToolCall("book", '{"day": 1}', "c1"), ChatUsage(12, 3)])
 def test_reply_pieces_come_out_as_they_went_in(piece: TextDelta | ToolCall | ChatUsage) -> None:
     assert messages.chat_piece(messages.complete_response(piece)) == piece
