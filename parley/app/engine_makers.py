@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeVar
 
-from parley.app.engine_settings import EngineSettings, OpenaiSettings
+from parley.app.engine_settings import EngineSettings, LlamaSettings, OpenaiSettings
 from parley.app.settings_tables import SettingsError
 from parley.conversation.errors import EngineMissing
 from parley.conversation.ports import ChatModel, Synthesizer
 from parley.engines import catalogue
+from parley.engines.llama_chat_model import LlamaChatModel
 from parley.engines.openai_chat_model import OpenaiChatModel
 from parley.engines.piper_synthesizer import PiperSynthesizer
 from parley.inference.registry import Engines
@@ -43,6 +44,8 @@ def _chat_models(settings: EngineSettings) -> dict[str, Callable[[], ChatModel]]
     makers: dict[str, Callable[[], ChatModel]] = {}
     if settings.openai is not None:
         makers["openai"] = partial(_openai, settings.openai)
+    if settings.llama is not None:
+        makers["llama"] = partial(_llama, settings.llama)
     return makers
 
 
@@ -57,6 +60,17 @@ def _openai(settings: OpenaiSettings) -> OpenaiChatModel:
         api_key=api_key,
         first_text_s=settings.first_text_s,
         at_once=settings.at_once,
+    )
+
+
+def _llama(settings: LlamaSettings) -> LlamaChatModel:
+    return LlamaChatModel(
+        settings.model,
+        context_tokens=settings.context_tokens,
+        contexts=settings.contexts,
+        threads=settings.threads,
+        waiting=settings.waiting,
+        gpu_layers=settings.gpu_layers,
     )
 
 

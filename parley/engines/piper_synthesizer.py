@@ -5,25 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from media_core.errors import MediaError
 from media_core.resampler import Resampler
 from parley.conversation.errors import EngineError, EngineMissing, EngineTimeout
 from parley.conversation.ports import SpeechChunk, SpeechRequest, WordTime
+from parley.engines.breakable import run_breakable
 from parley.engines.speech_level import level
 from parley.engines.speech_program import RATES_HZ, clean
 
 if TYPE_CHECKING:  # the package behind it is an extra
-    from parley.engines.piper_voice import Breaker, Piece, Voice
-
-Result = TypeVar("Result")
+    from parley.engines.piper_voice import Piece, Voice
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 PACKAGES = ("piper", "onnxruntime")
@@ -105,25 +104,14 @@ class PiperSynthesizer:
         spoken = voice.speak(text, breaker)
         loop = asyncio.get_running_loop()
         ends_s = loop.time() + self._deadline_s
+        work = partial(_next, spoken)
         try:
-            while (piece := await self._within(ends_s - loop.time(), partial(_next, spoken), breaker)) is not None:
+            while piece := await run_breakable(self._pool, work, breaker.stop, ends_s - loop.time()):
                 yield piece
-        finally:
-            breaker.stop()
-
-    async def _within(self, seconds: float, work: Callable[[], Result], breaker: Breaker) -> Result:
-        """Run blocking work; when its time is up or we are cancelled, break it off and wait for its thread."""
-        running = asyncio.get_running_loop().run_in_executor(self._pool, work)
-        try:
-            async with asyncio.timeout(seconds):
-                return await asyncio.shield(running)
         except TimeoutError as err:
             raise EngineTimeout(f"piper did not end the sentence within {self._deadline_s:g} s") from err
         finally:
-            if not running.done():
-                breaker.stop()
-                await asyncio.wait([running])
-                running.exception()  # of no interest any more
+            breaker.stop()
 
     async def _loaded(self, name: str) -> Voice:
         """Return a voice, loading it at its first use. Raises EngineMissing."""

@@ -7,6 +7,7 @@ Run as a program it writes a file: `python -m tests.support.canned_gguf FILE "Th
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
@@ -29,7 +30,7 @@ SURENESS = 0.5
 
 def write_canned_gguf(path: Path, reply: str) -> Path:
     """Write the model; return its path.   reply: its words differ from one another. Raises ValueError."""
-    words = ["\u2581" + word for word in reply.split()]
+    words = [word.replace(" ", "\u2581") for word in re.findall(r" ?[^ ]+", reply)]
     if len(set(words)) != len(words):
         raise ValueError("the words of a canned reply must differ from one another")
     tokens = [*MARKS, *(b"<0x%02X>" % byte for byte in range(BYTES)), *(word.encode() for word in words)]
