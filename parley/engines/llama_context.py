@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from parley.engines.llama_prompt import Neutralizer
 from parley.engines.openai_protocol import Json
 
 TEMPLATE = "tokenizer.chat_template"
+SILENT = logging.CRITICAL + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Context:
             raise EngineMissing(
                 f"engines.llama.model = {str(model)!r} cannot be loaded: is it a whole GGUF file?"
             ) from err
+        # It writes past all logging, a line for each reply that is broken off.
+        logging.getLogger("llama-cpp-python").setLevel(SILENT)
         if TEMPLATE not in self._llama.metadata:
             raise EngineMissing(f"engines.llama.model = {str(model)!r} has no chat template: take an instruct model")
         self._vocabulary = vocabulary = llama_cpp.llama_model_get_vocab(self._llama.model)

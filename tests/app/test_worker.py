@@ -14,6 +14,8 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from parley.app.engine_settings import EngineSettings, OpenaiSettings
+from parley.app.exit_status import CANNOT_WORK
 from parley.inference.client import open_channel
 
 PATIENCE_S = 30.0
@@ -36,11 +38,12 @@ async def child(*python: str) -> AsyncIterator[asyncio.subprocess.Process]:
             await process.wait()
 
 
-async def health(address: str, *, wait: bool) -> int:
-    """Return what the worker says of itself."""
+async def health(address: str, *, wait: bool, service: str = "") -> int:
+    """Return what the worker says of itself, or of an engine."""
     async with open_channel(address) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
-        answer = await stub.Check(health_pb2.HealthCheckRequest(), wait_for_ready=wait, timeout=PATIENCE_S)
+        request = health_pb2.HealthCheckRequest(service=service)
+        answer = await stub.Check(request, wait_for_ready=wait, timeout=PATIENCE_S)
     return int(answer.status)
 
 
@@ -74,6 +77,30 @@ async def test_worker_is_healthy_when_its_models_are_loaded_and_heeds_no_stop_si
         assert refusal.value.code() is grpc.StatusCode.UNAVAILABLE
         go_on.touch()
         assert await health(address, wait=True) == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_engines_come_from_the_node_that_starts_the_worker_or_from_a_file_of_its_own(
+    address: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "parley.toml"
+    file.write_text('[engines.openai]\nurl = "http://127.0.0.1:9/v1"\n[agents.unread]\n')
+    node = EngineSettings(openai=OpenaiSettings(url="http://127.0.0.1:9/v1"))
+    for told in (f"--config={file}", f"--engines={node.for_worker()}"):
+        async with child("-m", "parley.app.worker", f"--address={address}", "--child", told) as process:
+            service = "chat_model/openai"
+            assert await health(address, wait=True, service=service) == health_pb2.HealthCheckResponse.SERVING
+            assert process.stdin is not None
+            process.stdin.close()
+            async with asyncio.timeout(PATIENCE_S):
+                assert await process.wait() == 0
+
+
+async def test_worker_whose_settings_are_wrong_does_not_start(address: str, tmp_path: Path) -> None:
+    file = tmp_path / "parley.toml"
+    file.write_text("[engines.openai]\n")
+    async with child("-m", "parley.app.worker", f"--address={address}", f"--config={file}") as process:
+        async with asyncio.timeout(PATIENCE_S):
+            assert await process.wait() == CANNOT_WORK
 
 
 LOADS = """

@@ -8,7 +8,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 import grpc.aio
 import pytest
@@ -73,10 +73,12 @@ def examples(name: str, language: str) -> list[str]:
 def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, object]]:
     """Yield every key of parley.toml with its default."""
     for name, field in model.model_fields.items():
+        kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if isinstance(kind, type)]
+        table = next((kind for kind in kinds if issubclass(kind, BaseModel)), None)
         if name == "agents":
             yield from keys_of(AgentSettings, "agents.NAME.")
-        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from keys_of(field.annotation, f"{prefix}{name}.")
+        elif table is not None:
+            yield from keys_of(table, f"{prefix}{name}.")
         else:
             yield prefix + name, field.get_default(call_default_factory=True)
 
