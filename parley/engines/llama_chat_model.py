@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +21,6 @@ from parley.engines.llama_prompt import plain_messages, read_tool_reply, tools_s
 
 if TYPE_CHECKING:  # the package behind it is an extra
     from parley.engines.llama_context import Context, Wanted
-
-PACKAGE = "llama_cpp"
 
 
 class LlamaChatModel:
@@ -44,17 +41,11 @@ class LlamaChatModel:
         model: a GGUF file with a chat template.   contexts: replies at the same time.   threads: of one reply.
         waiting: replies that wait for a context; further ones are refused.   Raises EngineMissing.
         """
-        if find_spec(PACKAGE) is None:
-            raise EngineMissing(
-                "the package llama-cpp-python is not installed: pip install 'parley[llama]' (it compiles)"
-            )
         if not model.is_file():
             raise EngineMissing(
                 f"engines.llama.model = {str(model)!r} is not there: put a GGUF file of a chat model there"
             )
-        from parley.engines.llama_context import Context  # noqa: PLC0415 (an extra)
-
-        self._make = partial(Context, model, context_tokens=context_tokens, threads=threads, gpu_layers=gpu_layers)
+        self._make = partial(_library(), model, context_tokens=context_tokens, threads=threads, gpu_layers=gpu_layers)
         self._idle = [_Lane(index) for index in range(contexts)]
         self._lanes = tuple(self._idle)
         self._room = asyncio.Semaphore(contexts)
@@ -164,6 +155,22 @@ class _Lane:
         if loading is not None:
             await self.run((await loading).close)
         self.pool.shutdown()
+
+
+def _library() -> type[Context]:
+    """Load llama.cpp. Raises EngineMissing."""
+    try:
+        from parley.engines.llama_context import Context  # noqa: PLC0415 (an extra)
+    except (
+        ImportError,
+        OSError,
+        RuntimeError,
+    ) as err:  # llama_cpp raises the latter two where its library does not load
+        raise EngineMissing(
+            "the package llama-cpp-python is not there, or its library does not load here: "
+            "pip install 'parley[llama]' (it compiles)"
+        ) from err
+    return Context
 
 
 def _wanted(request: ChatRequest, context: Context) -> Wanted:

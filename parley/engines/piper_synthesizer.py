@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,10 +21,9 @@ from parley.engines.speech_level import level
 from parley.engines.speech_program import RATES_HZ, clean
 
 if TYPE_CHECKING:  # the package behind it is an extra
-    from parley.engines.piper_voice import Piece, Voice
+    from parley.engines.piper_voice import Breaker, Piece, Voice
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-PACKAGES = ("piper", "onnxruntime")
 
 
 class PiperSynthesizer:
@@ -38,8 +36,6 @@ class PiperSynthesizer:
         time; further ones wait.   deadline_s: for one sentence, from its turn on.
         Raises EngineMissing without the package or a voice.
         """
-        if any(find_spec(package) is None for package in PACKAGES):
-            raise EngineMissing("the package piper-tts is not installed: pip install 'parley[piper]'")
         self._folder = folder
         self._threads = threads
         self._deadline_s = deadline_s
@@ -51,6 +47,7 @@ class PiperSynthesizer:
             raise EngineMissing(
                 f"engines.piper.folder = {str(folder)!r} has no voice: put NAME.onnx and NAME.onnx.json there"
             )
+        self._new_voice, self._new_breaker = _library()
 
     def voices(self) -> Sequence[str]:
         """Return the names of the voices in the folder."""
@@ -98,9 +95,7 @@ class PiperSynthesizer:
         self._pool.shutdown()
 
     async def _pieces(self, voice: Voice, text: str) -> AsyncGenerator[Piece]:
-        from parley.engines.piper_voice import Breaker  # noqa: PLC0415 (an extra)
-
-        breaker = Breaker()
+        breaker = self._new_breaker()
         spoken = voice.speak(text, breaker)
         loop = asyncio.get_running_loop()
         ends_s = loop.time() + self._deadline_s
@@ -115,11 +110,11 @@ class PiperSynthesizer:
 
     async def _loaded(self, name: str) -> Voice:
         """Return a voice, loading it at its first use. Raises EngineMissing."""
-        from parley.engines.piper_voice import Voice  # noqa: PLC0415 (an extra)
-
         async with self._loading:
             if name not in self._voices:
-                self._voices[name] = await asyncio.to_thread(Voice, self._folder / f"{name}.onnx", self._threads)
+                self._voices[name] = await asyncio.to_thread(
+                    self._new_voice, self._folder / f"{name}.onnx", self._threads
+                )
             return self._voices[name]
 
     def _language(self, name: str) -> str:
@@ -162,6 +157,15 @@ class _ChunkCutter:
             [WordTime(word, *bounds) for word, bounds in zip(self._words, self._spoken, strict=True)] if known else []
         )
         return SpeechChunk(spoken.pcm, tuple(times))
+
+
+def _library() -> tuple[type[Voice], type[Breaker]]:
+    """Load piper. Raises EngineMissing."""
+    try:
+        from parley.engines.piper_voice import Breaker, Voice  # noqa: PLC0415 (an extra)
+    except ImportError as err:
+        raise EngineMissing("the package piper-tts is not there, or not whole: pip install 'parley[piper]'") from err
+    return Voice, Breaker
 
 
 def _next(pieces: Iterator[Piece]) -> Piece | None:

@@ -15,6 +15,7 @@ from parley.conversation.ports import (
     TextDelta,
     ToolCall,
 )
+from tests.contract.chat_model_contract import ChatModelContract
 from tests.contract.recognizer_contract import FailingRecognizerContract, RecognizerContract, SpokenUtterance
 from tests.contract.synthesizer_contract import FailingSynthesizerContract, SynthesizerContract
 from tests.fakes.chat_model import FakeChatModel
@@ -71,6 +72,22 @@ class TestFakeSynthesizer(SynthesizerContract, FailingSynthesizerContract):
     @pytest.fixture
     def in_use(self, synthesizer: FakeSynthesizer) -> Callable[[], int]:
         return lambda: synthesizer.open
+
+
+class TestFakeChatModel(ChatModelContract):
+    """Against the suite."""
+
+    @pytest.fixture
+    def chat_model(self) -> FakeChatModel:
+        return FakeChatModel(*["On Thursday at ten"] * 10)
+
+    @pytest.fixture
+    def chat(self) -> ChatRequest:
+        return REQUEST
+
+    @pytest.fixture
+    def in_use(self, chat_model: FakeChatModel) -> Callable[[], int]:
+        return lambda: chat_model.open
 
 
 REQUEST = ChatRequest((ChatMessage("user", "book a table"),))
