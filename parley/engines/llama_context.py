@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+import re
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from llama_cpp.llama_grammar import LlamaGrammar, json_schema_to_gbnf
 
 from parley.conversation.errors import EngineError, EngineMissing
 from parley.conversation.ports import ChatUsage, TextDelta
-from parley.engines.llama_prompt import Neutralizer
+from parley.engines.control_marks import Neutralizer
 from parley.engines.openai_protocol import Json
 
 TEMPLATE = "tokenizer.chat_template"
+LIKE_A_MARK = re.compile(r"<[^\s<>]+>|\[[^\s\[\]]+\]")
+"""Others may be runs of spaces, which people's words need."""
 SILENT = logging.CRITICAL + 1
 
 
@@ -66,12 +69,7 @@ class Context:
         if TEMPLATE not in self._llama.metadata:
             raise EngineMissing(f"engines.llama.model = {str(model)!r} has no chat template: take an instruct model")
         self._vocabulary = vocabulary = llama_cpp.llama_model_get_vocab(self._llama.model)
-        texts = [
-            llama_cpp.llama_vocab_get_text(vocabulary, token).decode(errors="replace")
-            for token in range(self._llama.n_vocab())
-            if llama_cpp.llama_vocab_is_control(vocabulary, token)
-        ]
-        self.neutralizer = Neutralizer(texts)
+        self.neutralizer = Neutralizer(_marks(vocabulary, self._llama.n_vocab()))
         eos, bos = (
             llama_cpp.llama_vocab_get_text(vocabulary, token).decode(errors="replace") if token >= 0 else ""
             for token in (self._llama.token_eos(), self._llama.token_bos())
@@ -138,6 +136,16 @@ class Context:
     def close(self) -> None:
         """Free the model."""
         self._llama.close()
+
+
+def _marks(vocabulary: Any, size: int) -> Iterator[str]:
+    """Yield the texts that the tokenizer takes for marks; of what a model's makers have added only what looks so."""
+    for token in range(size):
+        kind = llama_cpp.llama_vocab_get_attr(vocabulary, token)
+        if kind & (llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED):
+            text = llama_cpp.llama_vocab_get_text(vocabulary, token).decode(errors="replace")
+            if kind & llama_cpp.LLAMA_TOKEN_ATTR_CONTROL or LIKE_A_MARK.fullmatch(text):
+                yield text
 
 
 def schema_grammar(schema: str) -> str:

@@ -7,12 +7,12 @@ made from the tools, either `{"say": …}` or `{"tool": …, "arguments": …}`;
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from parley.conversation.errors import EngineError
 from parley.conversation.ports import ChatMessage, ChatRequest, TextDelta, Tool, ToolCall
+from parley.engines.control_marks import Neutralizer
 from parley.engines.openai_protocol import Json, json_object, tool_json
 
 SAY, TOOL, ARGUMENTS = "say", "tool", "arguments"
@@ -20,21 +20,6 @@ HOW_TO_USE_TOOLS = (
     f'Answer with JSON: {{"{SAY}": "…"}} to speak, or {{"{TOOL}": "NAME", "{ARGUMENTS}": {{…}}}} to use a tool. '
     "The tools: "
 )
-
-
-class Neutralizer:
-    """Takes a model's control tokens out of what people say: nobody may write a system prompt by speaking."""
-
-    def __init__(self, marks: Iterable[str]) -> None:
-        """marks: the texts of all control tokens of the model."""
-        longest_first = sorted({mark for mark in marks if mark}, key=len, reverse=True)
-        self._marks = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
-
-    def clean(self, text: str) -> str:
-        """Return the text without them; one that appears by taking out another goes, too."""
-        while self._marks is not None and self._marks.search(text):
-            text = self._marks.sub("", text)
-        return text
 
 
 def plain_messages(request: ChatRequest, neutralizer: Neutralizer) -> list[Json]:

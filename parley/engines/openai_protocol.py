@@ -11,9 +11,13 @@ from typing import Any
 
 from parley.conversation.errors import EngineError
 from parley.conversation.ports import ChatMessage, ChatRequest, ChatUsage, TextDelta, Tool, ToolCall
+from parley.engines.control_marks import Neutralizer
 
 MAX_LINE_BYTES = 1_000_000
 DONE = "[DONE]"
+SAID_BY_OTHERS = ("user", "tool")
+NEUTRALIZER = Neutralizer()
+"""llama.cpp's server for one reads marks wherever they stand; those of its model are not known here."""
 
 Piece = TextDelta | ToolCall | ChatUsage
 Json = dict[str, Any]
@@ -64,7 +68,8 @@ def json_object(text: str, whose: str) -> Json:
 
 
 def _message(message: ChatMessage) -> Json:
-    fields: Json = {"role": message.role, "content": message.content}
+    content = NEUTRALIZER.clean(message.content) if message.role in SAID_BY_OTHERS else message.content
+    fields: Json = {"role": message.role, "content": content}
     if message.tool_calls:
         fields["tool_calls"] = [
             {"id": call.call_id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}

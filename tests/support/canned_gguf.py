@@ -21,7 +21,8 @@ HEADS = 4
 HIDDEN = 32
 CONTEXT_TOKENS = 4096
 BEGIN, END, ASSISTANT = 1, 2, 5
-MARKS = (b"<unk>", b"<s>", b"</s>", b"<|system|>", b"<|user|>", b"<|assistant|>", b"<|tool|>")
+MARKS = (b"<unk>", b"<s>", b"</s>", b"<|system|>", b"<|user|>", b"<|assistant|>", b"<tool>")
+"""The last one is none of llama.cpp's control tokens, but one that a model's makers have added."""
 BYTES = 256
 TEMPLATE = "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}{% endfor %}<|assistant|>"
 SURENESS = 0.5
@@ -61,7 +62,13 @@ def _describe(writer: gguf.GGUFWriter, tokens: Sequence[bytes]) -> None:
     writer.add_token_list(list(tokens))
     writer.add_token_scores([0.0] * (len(MARKS) + BYTES) + [-float(index) for index in range(words)])
     writer.add_token_types(
-        [kinds.UNKNOWN, *[kinds.CONTROL] * (len(MARKS) - 1), *[kinds.BYTE] * BYTES, *[kinds.NORMAL] * words]
+        [
+            kinds.UNKNOWN,
+            *[kinds.CONTROL] * (len(MARKS) - 2),
+            kinds.USER_DEFINED,
+            *[kinds.BYTE] * BYTES,
+            *[kinds.NORMAL] * words,
+        ]
     )
     writer.add_bos_token_id(BEGIN)
     writer.add_eos_token_id(END)
