@@ -6,12 +6,16 @@ import asyncio
 import json
 import logging
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("piper", reason="piper-tts is not installed: make test-models ENGINE=piper")
 pytest.importorskip("onnx", reason="onnx is not installed: make test-models ENGINE=piper")
+
+import numpy as np
+import onnx
 
 from media_core.pcm import level_dbfs
 from parley.conversation.errors import EngineMissing, EngineTimeout
@@ -25,6 +29,7 @@ pytestmark = pytest.mark.models
 
 TEXT = "I would like to pay my bill, please."
 SILENT_DBFS = -60.0
+SLOW_TURNS = 40
 GAP_MS = 30
 """Of the unit for a space, what surely is silent: the filter of the resampler rings for 2 ms."""
 
@@ -102,6 +107,31 @@ def test_utterance_that_is_broken_off_makes_no_further_piece(folder: Path) -> No
     assert next(pieces).pcm
     breaker.stop()
     assert next(pieces, None) is None
+
+
+def write_slow_voice(folder: Path) -> Path:
+    """Write the toy voice with seconds of sums before its output, which change nothing."""
+    path = write_toy_voice(folder)
+    model = onnx.load(str(path))
+    graph, node = model.graph, onnx.helper.make_node
+    for made in graph.node:
+        made.output[:] = ["quick" if name == "output" else name for name in made.output]
+    graph.initializer.append(onnx.numpy_helper.from_array(np.eye(1200, dtype=np.float32), "x"))
+    graph.node.extend([node("Cast", ["input"], ["floats"], to=onnx.TensorProto.FLOAT)])
+    graph.node.extend([node("ReduceMax", ["floats"], ["last"], keepdims=0), node("Mul", ["x", "last"], ["x0"])])
+    graph.node.extend(node("MatMul", [f"x{turn}", "x"], [f"x{turn + 1}"]) for turn in range(SLOW_TURNS))
+    graph.node.extend([node("ReduceMax", [f"x{SLOW_TURNS}"], ["most"], keepdims=0)])
+    graph.node.extend([node("Sub", ["most", "most"], ["nothing"]), node("Add", ["quick", "nothing"], ["output"])])
+    onnx.save(model, str(path))
+    return path
+
+
+def test_utterance_is_broken_off_in_the_middle_of_the_networks_work(tmp_path: Path) -> None:
+    voice, breaker = Voice(write_slow_voice(tmp_path), threads=1), Breaker()
+    soon = threading.Timer(0.05, breaker.stop)
+    soon.start()
+    assert next(voice.speak("Hello.", breaker), None) is None
+    soon.join()
 
 
 async def test_sentence_beyond_its_deadline_is_given_up_and_the_next_one_is_spoken(folder: Path) -> None:
