@@ -5,7 +5,7 @@ Everything that a caller may have sent is written as plain text: no markup, no t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, tzinfo
 
 from rich.cells import cell_len
@@ -29,6 +29,9 @@ UNBROKEN = ("Started", "Call", "Caller", "Duration", "Turns")
 
 STAGES = ("endpoint", "asr", "llm", "tts", "playout", "response", "barge_in")
 """Columns of the timings; each is a field `<stage>_ms` of TurnTimings."""
+
+MOMENTS = ("last_speech", "endpoint", "final", "first_token", "speech_ready", "first_sound")
+"""Columns of the moments; each is a field `<moment>_at_ms` of TurnMoments."""
 
 GOOD_ENDS = {EndReason.COMPLETED, EndReason.TRANSFERRED, EndReason.CALLER_HUNG_UP, EndReason.TAKEN_AWAY}
 
@@ -92,7 +95,9 @@ def print_call(console: Console, call: CallRecord, *, numbers: bool = False, zon
     timed = [turn for turn in call.turns if any(_stage_ms(turn, stage) is not None for stage in STAGES)]
     if timed:
         console.print(Text("\nTimings in ms", style="bold"))
-        console.print(_timings(timed))
+        console.print(_per_turn(timed, STAGES, _stage_ms))
+        console.print(Text("\nReached, in ms after the call was offered", style="bold"))
+        console.print(_per_turn(timed, MOMENTS, _moment_ms))
     if call.notes:
         console.print(Text("\nNotes", style="bold"))
         notes = Table.grid(padding=(0, 2))
@@ -172,19 +177,25 @@ def _spoken(turn: Turn) -> Text:
     return Text.assemble(visible(heard), " " if heard else "", ("[not heard: ", "yellow"), unheard, ("]", "yellow"))
 
 
-def _timings(turns: Sequence[Turn]) -> Table:
+def _per_turn(turns: Sequence[Turn], names: Sequence[str], value_ms: Callable[[Turn, str], int | None]) -> Table:
+    """Return a table with a row for each turn and a column for each name."""
     table = Table(box=None, pad_edge=False)
     table.add_column("turn", justify="right")
-    for stage in STAGES:
-        table.add_column(stage.replace("_", "-"), justify="right")
+    for name in names:
+        table.add_column(name.replace("_", "-"), justify="right")
     for turn in turns:
-        cells = [_stage_ms(turn, stage) for stage in STAGES]
+        cells = [value_ms(turn, name) for name in names]
         table.add_row(str(turn.number), *("–" if cell is None else str(cell) for cell in cells))
     return table
 
 
 def _stage_ms(turn: Turn, stage: str) -> int | None:
     value: int | None = getattr(turn.timings, f"{stage}_ms")
+    return value
+
+
+def _moment_ms(turn: Turn, moment: str) -> int | None:
+    value: int | None = getattr(turn.moments, f"{moment}_at_ms")
     return value
 
 

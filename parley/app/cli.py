@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import sys
+import time
 from collections.abc import Coroutine, Iterator
 from datetime import date
 from pathlib import Path
@@ -24,6 +25,7 @@ from parley.app.exit_status import exit_status
 from parley.app.findings import Finding, Level
 from parley.app.settings import DEFAULT_FILE, Settings, load_settings
 from parley.app.settings_tables import SettingsError
+from parley.app.time_spans import TimeError, moment_of
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="AI voice agent for your own PBX.")
 init = typer.Typer(no_args_is_help=True, help="Write the settings and what the PBX needs.")
@@ -60,7 +62,16 @@ def user_errors() -> tuple[type[Exception], ...]:
     from parley.conversation.errors import FlowError
     from parley.store import StoreError
 
-    ours = SettingsError, InitError, FlowError, StoreError, CallControlError, AudioForkError, EngineStartError
+    ours = (
+        SettingsError,
+        TimeError,
+        InitError,
+        FlowError,
+        StoreError,
+        CallControlError,
+        AudioForkError,
+        EngineStartError,
+    )
     return *ours, OSError
 
 
@@ -223,6 +234,19 @@ def _typed_lines() -> Iterator[str]:
             return
 
 
+@app.command()
+def latency(
+    since: Annotated[str, typer.Option(help="From: a time ago (90m, 24h, 7d) or a date (2026-11-25, local).")] = "24h",
+    until: Annotated[str, typer.Option(help="To, in the same words; else now.")] = "",
+    agent: Annotated[str, typer.Option(help="Only this agent's calls.")] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Show how long callers wait for the agent: percentiles by stage, of the calls offered in a time span."""
+    now = time.time()
+    begin, end = moment_of(since, now), moment_of(until, now) if until else None
+    _run(_show_latency(load_settings(config), begin, end, agent))
+
+
 @calls.command("list")
 def calls_list(
     limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
@@ -262,6 +286,18 @@ async def _show_call(settings: Settings, call_id: str, numbers: bool) -> None:
     try:
         for record in await CallArchive(database).find(call_id):
             print_call(console, record, numbers=numbers)
+    finally:
+        await database.aclose()
+
+
+async def _show_latency(settings: Settings, since: float, until: float | None, agent: str) -> None:
+    from parley.app.latency_page import print_latency
+    from parley.store import CallArchive, Database
+
+    database = await Database.open(settings.database_url)
+    try:
+        turns = await CallArchive(database).latencies(since=since, until=until, agent=agent)
+        print_latency(console, turns, settings.latency.p95_ms)
     finally:
         await database.aclose()
 

@@ -84,6 +84,11 @@ class Metrics:
             buckets=STAGE_BUCKETS_S,
             registry=self.registry,
         )
+        self._response_p95 = Gauge(
+            "parley_turn_response_p95_seconds",
+            "95th percentile of the latest 100 turns' responses; 0 before there are 20.",
+            registry=self.registry,
+        )
         self._barge_in = Histogram(
             "parley_barge_in_seconds",
             "Caller's first speech sample to the agent's audio cleared.",
@@ -179,6 +184,10 @@ class Metrics:
             _observe(self._stage.labels(stage), getattr(timings, f"{stage}_ms"))
         if turn.rejected:
             self._rejected.inc()
+
+    def response_p95(self, duration_ms: int) -> None:
+        """Tell what 95 % of the latest responses did not exceed."""
+        self._response_p95.set(duration_ms / 1000)
 
     def call_ended(self, end: CallEnd) -> None:
         """Count the end of a call that was started; one whose record was given up before its end is not told."""

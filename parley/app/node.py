@@ -137,7 +137,7 @@ class Node:
             recognizer=RemoteRecognizer(channel),
             synthesizer=self._synthesizer,
             flows=flows,
-            log=ObservedCallLog(PatientCallLog(self._log, self._metrics), self._metrics),
+            log=ObservedCallLog(PatientCallLog(self._log, self._metrics), self._metrics, settings.latency.p95_ms),
             metrics=self._metrics,
             clock=self._clock,
             whispers=Whispers(settings.whispers_dir, self._synthesizer),

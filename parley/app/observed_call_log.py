@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from parley.app.latency import LatencyWatch
 from parley.app.metrics import Metrics
 from parley.conversation.ports import CallLog
 from parley.conversation.record import CallEnd, CallNote, CallStart, Turn
@@ -18,9 +19,10 @@ logger = logging.getLogger(__name__)
 class ObservedCallLog:
     """A CallLog that tells metrics and log what it commits."""
 
-    def __init__(self, inner: CallLog, metrics: Metrics) -> None:
-        """inner: where the facts are kept."""
+    def __init__(self, inner: CallLog, metrics: Metrics, objective_ms: int = 0) -> None:
+        """inner: where the facts are kept.   objective_ms: for 95 % of the responses; 0: none."""
         self._inner = inner
+        self._latency = LatencyWatch(objective_ms)
         self._metrics = metrics
 
     async def call_started(self, start: CallStart) -> None:
@@ -38,6 +40,7 @@ class ObservedCallLog:
     async def turn_ended(self, call_id: str, turn: Turn, point: ResumePoint | None = None) -> None:
         """Record one exchange."""
         self._metrics.turn_ended(turn)
+        self._watch_latency(turn)
         logger.info(
             "turn",
             extra={
@@ -82,6 +85,14 @@ class ObservedCallLog:
         )
         with self._recording():
             await self._inner.followed_up(call_id, note)
+
+    def _watch_latency(self, turn: Turn) -> None:
+        """Hold the response against the objective; a greeting answers nobody."""
+        if turn.number == 0 or turn.timings.response_ms is None:
+            return
+        self._latency.add(turn.timings.response_ms)
+        if self._latency.p95_ms is not None:
+            self._metrics.response_p95(self._latency.p95_ms)
 
     @contextmanager
     def _recording(self) -> Iterator[None]:

@@ -21,6 +21,7 @@ from parley.app.settings_tables import (
     AmiSettings,
     AsteriskSettings,
     HttpSettings,
+    LatencySettings,
     LimitSettings,
     LogSettings,
     MediaSettings,
@@ -55,6 +56,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     recording: RecordingSettings = RecordingSettings()
     log: LogSettings = LogSettings()
+    latency: LatencySettings = LatencySettings()
     limits: LimitSettings = LimitSettings()
     agents: dict[str, AgentSettings] = Field(default_factory=dict)
 

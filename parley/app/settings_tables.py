@@ -241,6 +241,13 @@ class LogSettings(Section):
     """Keep numbers and transcripts (`pii_*`) in the log; off by default."""
 
 
+class LatencySettings(Section):
+    """How long callers may wait."""
+
+    p95_ms: int = Field(default=2000, ge=0)
+    """What 95 % of the responses are not to exceed, last speech sample to first agent sample; 0: no warning."""
+
+
 class LimitSettings(Section):
     """Admission and patience."""
 

@@ -58,8 +58,9 @@ class History:
         """
         if self._open is None:
             return None
-        self._open.timeline.speech_ready, self._open.timeline.first_sound = speech_ready, first_sound
-        turn = replace(self._open.turn, agent_heard=agent_heard, timings=self._open.timeline.timings())
+        timeline = self._open.timeline
+        timeline.speech_ready, timeline.first_sound = speech_ready, first_sound
+        turn = replace(self._open.turn, agent_heard=agent_heard, timings=timeline.timings(), moments=timeline.moments())
         self.turns.append(turn)
         self._open = None
         return turn

@@ -9,12 +9,12 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 
 from parley.conversation.errors import RecordError
 from parley.conversation.ports import CallLog
-from parley.conversation.record import CallEnd, CallNote, CallStart, Turn
+from parley.conversation.record import CallEnd, CallNote, CallStart, Turn, TurnMoments
 from parley.conversation.resume_point import ResumePoint
 
 logger = logging.getLogger(__name__)
@@ -95,7 +95,8 @@ class Journal:
             self._writer.cancel()
 
     def _timed(self, turn: Turn) -> Turn:
-        return replace(turn, at_ms=turn.at_ms + self._zero_ms)
+        moments = {name: None if at is None else at + self._zero_ms for name, at in asdict(turn.moments).items()}
+        return replace(turn, at_ms=turn.at_ms + self._zero_ms, moments=TurnMoments(**moments))
 
     def _placed(self, point: ResumePoint | None) -> ResumePoint | None:
         return None if point is None else replace(point, turn=self._timed(point.turn))

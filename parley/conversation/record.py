@@ -77,6 +77,29 @@ class TurnTimings:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnMoments:
+    """When the stages of a turn's response were reached; None where one was not.
+
+    All in ms on the call's clock, as `Turn.at_ms` is. Work that began before its turn came (speech that was ready
+    before the answer, a reply begun on a likely end of turn) stands where it happened: moments may overlap, where
+    `TurnTimings` shares the response out.
+    """
+
+    last_speech_at_ms: int | None = None
+    """One past the caller's last speech sample; a keyed turn's last key; for the greeting, the answer."""
+    endpoint_at_ms: int | None = None
+    """The decision that the turn is over."""
+    final_at_ms: int | None = None
+    """The final transcript."""
+    first_token_at_ms: int | None = None
+    """The first token of a language model's reply."""
+    speech_ready_at_ms: int | None = None
+    """The first sample of the reply's speech."""
+    first_sound_at_ms: int | None = None
+    """The first sample handed to the PBX."""
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One exchange: what the caller did, and what the agent said in return."""
 
@@ -97,6 +120,7 @@ class Turn:
     agent_heard: str = ""
     """What of it the caller heard: the history holds this."""
     timings: TurnTimings = field(default_factory=TurnTimings)
+    moments: TurnMoments = field(default_factory=TurnMoments)
 
 
 PARTY_REPLACED = "party_replaced"

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from parley.conversation.errors import CannotResume
 from parley.conversation.flow.run_state import RunState
-from parley.conversation.record import Turn, TurnTimings
+from parley.conversation.record import Turn
 
 Form = TypeVar("Form", RunState, Turn)
 
@@ -46,10 +46,11 @@ def from_json(text: str) -> ResumePoint:
     try:
         raw = json.loads(text)
         turn = dict(raw["turn"])
-        turn.pop("timings", None)
+        for measured in ("timings", "moments"):
+            turn.pop(measured, None)
         state = dict(raw["script"])
         state["correctable"] = tuple(state.get("correctable", ()))
-        return ResumePoint(_made(RunState, state), _made(Turn, turn | {"timings": TurnTimings()}))
+        return ResumePoint(_made(RunState, state), _made(Turn, turn))
     except (ValueError, TypeError, KeyError) as err:
         raise CannotResume(f"what was kept of the call cannot be read ({type(err).__name__})") from err
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from parley.conversation.record import TurnTimings
+from parley.conversation.record import TurnMoments, TurnTimings
 
 
 def ms_of(samples: int, rate_hz: int) -> int:
@@ -28,6 +28,8 @@ class TurnTimeline:
     """The turn was found to be over."""
     final: int | None = None
     """The final transcript was there."""
+    first_token: int | None = None
+    """The first token of a language model's reply was there."""
     speech_ready: int | None = None
     """The first sample of the reply was there."""
     first_sound: int | None = None
@@ -44,6 +46,7 @@ class TurnTimeline:
         for name, position in (
             ("endpoint_ms", self.decided),
             ("asr_ms", self.final),
+            ("llm_ms", self.first_token),
             ("tts_ms", self.speech_ready),
             ("playout_ms", self.first_sound),
         ):
@@ -54,11 +57,26 @@ class TurnTimeline:
         return TurnTimings(
             endpoint_ms=stages["endpoint_ms"],
             asr_ms=stages["asr_ms"],
+            llm_ms=stages["llm_ms"],
             tts_ms=stages["tts_ms"],
             playout_ms=stages["playout_ms"],
             response_ms=response,
             barge_in_ms=self._between(self.interrupting, self.cleared),
         )
+
+    def moments(self) -> TurnMoments:
+        """Return when each stage was reached, in ms on the session clock."""
+        return TurnMoments(
+            last_speech_at_ms=self._at(self.began),
+            endpoint_at_ms=self._at(self.decided),
+            final_at_ms=self._at(self.final),
+            first_token_at_ms=self._at(self.first_token),
+            speech_ready_at_ms=self._at(self.speech_ready),
+            first_sound_at_ms=self._at(self.first_sound),
+        )
+
+    def _at(self, position: int | None) -> int | None:
+        return None if position is None else ms_of(position, self.rate_hz)
 
     def _between(self, start: int | None, end: int | None) -> int | None:
         """Return the ms between two positions, each rounded by itself, so that neighbouring stages add up."""

@@ -12,7 +12,7 @@ from parley.store.errors import (
     StoreUnavailable,
     UnknownCall,
 )
-from parley.store.records import CallOverview, CallRecord, InterruptedCall
+from parley.store.records import CallOverview, CallRecord, InterruptedCall, TurnLatency
 
 __all__ = [
     "AmbiguousCall",
@@ -27,5 +27,6 @@ __all__ = [
     "StoreDamaged",
     "StoreError",
     "StoreUnavailable",
+    "TurnLatency",
     "UnknownCall",
 ]

@@ -8,12 +8,12 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
-from parley.conversation.record import EndReason
+from parley.conversation.record import EndReason, TurnTimings
 from parley.store.database import Database
 from parley.store.errors import AmbiguousCall, UnknownCall
-from parley.store.mapping import end_of_row, note_of_row, start_of_row, turn_of_row
+from parley.store.mapping import STAGES, end_of_row, note_of_row, start_of_row, turn_of_row
 from parley.store.models import CallRow, OutcomeRow, TurnRow
-from parley.store.records import CallOverview, CallRecord
+from parley.store.records import CallOverview, CallRecord, TurnLatency
 
 SHOWN_CANDIDATES = 5
 """How many ids an AmbiguousCall names."""
@@ -51,6 +51,27 @@ class CallArchive:
         async with self._database.reading() as session:
             rows = await session.scalars(query.options(selectinload(CallRow.legs), selectinload(CallRow.outcome)))
             return await _overviews(session, rows.all())
+
+    async def latencies(
+        self, *, since: float | None = None, until: float | None = None, agent: str = ""
+    ) -> list[TurnLatency]:
+        """Return the response times of the turns of all calls that were offered in this time, oldest first.
+
+        since, until: seconds since the epoch, UTC, `until` left out; None is without end.   agent: empty for any.
+        """
+        columns = [getattr(TurnRow, stage) for stage in STAGES]
+        query = select(TurnRow.number, *columns).join(CallRow, TurnRow.call == CallRow.id)
+        if since is not None:
+            query = query.where(CallRow.started_at >= since)
+        if until is not None:
+            query = query.where(CallRow.started_at < until)
+        if agent:
+            query = query.where(CallRow.agent == agent)
+        async with self._database.reading() as session:
+            rows = await session.execute(query.order_by(CallRow.started_at, CallRow.id, TurnRow.number))
+            return [
+                TurnLatency(number, TurnTimings(**dict(zip(STAGES, stages, strict=True)))) for number, *stages in rows
+            ]
 
     async def find(self, call_id: str) -> list[CallRecord]:
         """Return every visit of one call, oldest first; the beginning of its id is enough.

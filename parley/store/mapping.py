@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, fields
 
-from parley.conversation.record import CallEnd, CallNote, CallStart, EndReason, Turn, TurnTimings
+from parley.conversation.record import CallEnd, CallNote, CallStart, EndReason, Turn, TurnMoments, TurnTimings
 from parley.store.models import CallRow, LegRow, NoteRow, OutcomeRow, TurnRow
 
 STAGES = tuple(field.name for field in fields(TurnTimings))
 """The timings' names, which are the columns' names too."""
+MOMENTS = tuple(field.name for field in fields(TurnMoments))
+"""The same of the moments."""
 
 
 def row_of_start(start: CallStart) -> CallRow:
@@ -57,6 +59,7 @@ def row_of_turn(call: int, turn: Turn) -> TurnRow:
         agent_text=turn.agent_text,
         agent_heard=turn.agent_heard,
         **asdict(turn.timings),
+        **asdict(turn.moments),
     )
 
 
@@ -74,6 +77,7 @@ def turn_of_row(row: TurnRow) -> Turn:
         agent_text=row.agent_text,
         agent_heard=row.agent_heard,
         timings=TurnTimings(**{stage: getattr(row, stage) for stage in STAGES}),
+        moments=TurnMoments(**{moment: getattr(row, moment) for moment in MOMENTS}),
     )
 
 

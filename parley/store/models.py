@@ -104,6 +104,12 @@ class TurnRow(Row):
     playout_ms: Mapped[int | None]
     response_ms: Mapped[int | None]
     barge_in_ms: Mapped[int | None]
+    last_speech_at_ms: Mapped[int | None]
+    endpoint_at_ms: Mapped[int | None]
+    final_at_ms: Mapped[int | None]
+    first_token_at_ms: Mapped[int | None]
+    speech_ready_at_ms: Mapped[int | None]
+    first_sound_at_ms: Mapped[int | None]
 
 
 class NoteRow(Row):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from parley.conversation.record import CallEnd, CallNote, CallStart, Turn
+from parley.conversation.record import CallEnd, CallNote, CallStart, Turn, TurnTimings
 from parley.conversation.resume_point import ResumePoint
 
 
@@ -33,6 +33,15 @@ class CallRecord:
     """In order of their numbers."""
     notes: tuple[CallNote, ...]
     """In the order in which they were recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnLatency:
+    """How long one turn's response took."""
+
+    number: int
+    """0 is the greeting, which counts from the answer."""
+    timings: TurnTimings
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
-NEWEST = "0002"
+NEWEST = "0003"
 """The newest of `migrations/versions/`; a test compares."""
 
 

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from parley.app.call_pages import masked, print_call, print_calls
-from parley.conversation.record import CallEnd, CallNote, CallStart, EndReason, Turn, TurnTimings
+from parley.conversation.record import CallEnd, CallNote, CallStart, EndReason, Turn, TurnMoments, TurnTimings
 from parley.store import CallOverview, CallRecord
 
 START = CallStart(
@@ -50,6 +50,13 @@ ANSWER = Turn(
     agent_text="Tuesday it is.",
     agent_heard="Tuesday it is.",
     timings=TurnTimings(endpoint_ms=401, asr_ms=82, tts_ms=13, playout_ms=24, response_ms=520, barge_in_ms=185),
+    moments=TurnMoments(
+        last_speech_at_ms=3120,
+        endpoint_at_ms=3521,
+        final_at_ms=3603,
+        speech_ready_at_ms=3616,
+        first_sound_at_ms=3640,
+    ),
 )
 NOTE = CallNote(kind="engine_failed", at_ms=61004, details={"port": "recognizer", "code": "engine_timeout"})
 RECORD = CallRecord(START, answered_ms=95, end=END, turns=(GREETING, ANSWER), notes=(NOTE,))
@@ -250,3 +257,12 @@ def test_nothing_that_a_caller_sent_is_taken_for_markup_or_a_terminal_sequence(t
     assert page.count("[red]x[/red] :bomb: ") >= 17
     if not terminal:
         assert "\x1b" not in page
+
+
+def test_page_shows_when_each_stage_was_reached() -> None:
+    lines = shown(RECORD).splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("Reached"))
+    assert lines[start + 1].split() == [
+        *("turn", "last-speech", "endpoint", "final", "first-token", "speech-ready", "first-sound")
+    ]
+    assert lines[start + 3].split() == ["1", "3120", "3521", "3603", "–", "3616", "3640"]

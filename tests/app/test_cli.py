@@ -106,3 +106,12 @@ def test_what_a_user_gets_wrong_is_said_in_one_message_without_a_traceback(
     assert shown.returncode == 2
     assert complaint in shown.stderr
     assert "Traceback" not in shown.stderr
+
+
+def test_latency_prints_percentiles_and_refuses_what_is_no_time(parley: Command, tmp_path: Path) -> None:
+    (tmp_path / "parley.toml").write_text('[agents.reception]\nflow = "appointment"\n', encoding="utf-8")
+    (tmp_path / "parley-data").mkdir()
+    assert "No turns" in parley("latency", "--since", "7d").stdout
+    refused = parley("latency", "--since", "soon")
+    assert refused.returncode == 2
+    assert "'soon' is no time" in refused.stderr

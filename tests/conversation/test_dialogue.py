@@ -264,6 +264,10 @@ async def test_stages_of_a_turn_add_up_to_its_response_time() -> None:
         assert timings.tts_ms == 80
         assert timings.llm_ms is None
         assert timings.barge_in_ms is None
+        moments = call.log.turns[1].moments
+        assert (moments.last_speech_at_ms, moments.first_token_at_ms) == (spoken_until // 8, None)
+        assert moments.first_sound_at_ms == call.audio.played[-1].position // 8
+        assert moments.final_at_ms == spoken_until // 8 + (timings.endpoint_ms or 0) + 140
 
 
 async def test_reply_begins_within_60_ms_of_the_endpoint_when_the_engines_are_ready() -> None:

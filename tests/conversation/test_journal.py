@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from parley.conversation.journal import QUEUE_SIZE, Journal
-from parley.conversation.record import CallEnd, CallNote, EndReason
+from parley.conversation.record import CallEnd, CallNote, EndReason, Turn, TurnMoments
 from parley.conversation.resume_point import ResumePoint
 from tests.fakes.call_audio import settle
 from tests.fakes.call_log import FakeCallLog
@@ -150,3 +150,12 @@ async def test_nothing_is_recorded_after_the_end(caplog: pytest.LogCaptureFixtur
     await settle()
     assert log.facts == [END]
     assert "after its end" in caplog.text
+
+
+async def test_moments_of_a_turn_count_from_the_offer_of_the_call_as_its_start_does() -> None:
+    log = FakeCallLog()
+    journal = Journal(log, "call-1", zero_ms=250)
+    moments = TurnMoments(last_speech_at_ms=1000, first_sound_at_ms=1600)
+    journal.turn_ended(Turn(number=1, node="day", at_ms=400, moments=moments))
+    assert await journal.flush(PATIENCE_S)
+    assert (log.turns[0].at_ms, log.turns[0].moments) == (650, TurnMoments(1250, first_sound_at_ms=1850))

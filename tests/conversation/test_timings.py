@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parley.conversation.record import TurnTimings
+from parley.conversation.record import TurnMoments, TurnTimings
 from parley.conversation.timings import TurnTimeline
 
 
@@ -32,11 +32,26 @@ def test_speech_that_was_ready_before_the_answer_takes_no_time() -> None:
     assert (timings.tts_ms, timings.playout_ms, timings.response_ms) == (0, 20, 20)
 
 
-@given(st.integers(0, 10**7), st.lists(st.integers(0, 10**5), min_size=4, max_size=4), st.sampled_from([8000, 16000]))
+@given(st.integers(0, 10**7), st.lists(st.integers(0, 10**5), min_size=5, max_size=5), st.sampled_from([8000, 16000]))
 def test_stages_add_up_exactly_whatever_the_positions(began: int, steps: list[int], rate_hz: int) -> None:
     decided = began + steps[0]
     final = decided + steps[1]
-    ready = final + steps[2]
-    timings = TurnTimeline(rate_hz, began, decided, final, ready, ready + steps[3]).timings()
-    stages = (timings.endpoint_ms, timings.asr_ms, timings.tts_ms, timings.playout_ms)
+    token = final + steps[2]
+    ready = token + steps[3]
+    timings = TurnTimeline(rate_hz, began, decided, final, token, ready, ready + steps[4]).timings()
+    stages = (timings.endpoint_ms, timings.asr_ms, timings.llm_ms, timings.tts_ms, timings.playout_ms)
     assert sum(stage or 0 for stage in stages) == timings.response_ms
+
+
+def test_moments_stand_where_they_were_reached_in_whatever_order() -> None:
+    timeline = TurnTimeline(8000, began=8000, decided=12_000, first_token=11_200, speech_ready=11_600)
+    assert timeline.moments() == TurnMoments(
+        last_speech_at_ms=1000, endpoint_at_ms=1500, first_token_at_ms=1400, speech_ready_at_ms=1450
+    )
+
+
+def test_reply_begun_on_a_likely_end_of_turn_takes_no_time_of_its_own() -> None:
+    timeline = TurnTimeline(8000, began=8000, decided=12_000, final=12_080, first_token=11_200)
+    timeline.speech_ready, timeline.first_sound = 12_400, 12_480
+    timings = timeline.timings()
+    assert (timings.llm_ms, timings.tts_ms, timings.response_ms) == (0, 40, 560)

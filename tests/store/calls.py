@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from parley.conversation.flow.run_state import RunState
-from parley.conversation.record import CallEnd, CallNote, CallStart, EndReason, Turn, TurnTimings
+from parley.conversation.record import CallEnd, CallNote, CallStart, EndReason, Turn, TurnMoments, TurnTimings
 from parley.conversation.resume_point import ResumePoint
 
 NODE = "parley"
@@ -35,6 +35,14 @@ TURN = Turn(
     agent_heard="You are booked for Tuesday.",
     timings=TurnTimings(
         endpoint_ms=400, asr_ms=80, llm_ms=0, tts_ms=12, playout_ms=20, response_ms=512, barge_in_ms=180
+    ),
+    moments=TurnMoments(
+        last_speech_at_ms=3120,
+        endpoint_at_ms=3520,
+        final_at_ms=3600,
+        first_token_at_ms=3600,
+        speech_ready_at_ms=3612,
+        first_sound_at_ms=3632,
     ),
 )
 

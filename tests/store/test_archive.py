@@ -2,8 +2,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from parley.conversation.record import EndReason
-from parley.store import AmbiguousCall, CallArchive, CallOverview, SqlCallLog, UnknownCall
+from parley.conversation.record import EndReason, TurnTimings
+from parley.store import AmbiguousCall, CallArchive, CallOverview, SqlCallLog, TurnLatency, UnknownCall
 from tests.store.calls import END, GREETING, NOTE, START, TURN, start
 
 
@@ -66,3 +66,13 @@ async def test_an_unknown_id_is_reported_and_wildcards_are_plain_characters(
 ) -> None:
     with pytest.raises(UnknownCall, match="parley calls list"):
         await archive.find(beginning)
+
+
+async def test_latencies_are_those_of_the_turns_of_calls_in_a_time_span(archive: CallArchive, log: SqlCallLog) -> None:
+    await log.turn_ended("1700.12", GREETING)
+    greeting, answer = TurnLatency(0, TurnTimings()), TurnLatency(1, TURN.timings)
+    assert await archive.latencies() == [greeting, answer, greeting]
+    assert await archive.latencies(since=1000.0, until=2000.0) == [greeting, answer]
+    assert await archive.latencies(since=1000.5) == [greeting]
+    assert await archive.latencies(agent="sales") == [greeting]
+    assert await archive.latencies(agent="nobody") == []
