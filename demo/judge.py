@@ -106,7 +106,7 @@ def _words_heard(performance: Performance, record: CallRecord) -> list[Check]:
     for turn in record.turns:
         if not turn.agent_heard:
             continue
-        first = sentences_of([Line(turn.agent_text)])[0].text
+        first = sentences_of([Line(turn.agent_text)], "en")[0].words.said
         reference = _trimmed(caller_says(first, AGENT_VOICE))[: _octets(INTERRUPT_AFTER_S)]
         found = heard(performance.heard.samples(), reference)
         name = f"caller hears turn {turn.number}: {first[:40]}"
@@ -127,7 +127,7 @@ def _barge_in(performance: Performance, record: CallRecord) -> Check:
     """What the agent had still wanted to say must not have been heard before its next answer."""
     turn = next((turn for turn in record.turns if turn.interrupted_agent), None)
     cut, interruption = answered_turns(record)[0], performance.turns[1]
-    unheard = _trimmed(caller_says(sentences_of([Line(cut.agent_text)])[-1].text, AGENT_VOICE))
+    unheard = _trimmed(caller_says(sentences_of([Line(cut.agent_text)], "en")[-1].words.said, AGENT_VOICE))
     rest = heard(performance.heard.samples(interruption.from_s, interruption.answered_s), unheard)
     return Check(
         "the interruption was taken as one",
@@ -156,7 +156,7 @@ def _music(performance: Performance) -> Check:
 
 def _music_from_s(performance: Performance, record: CallRecord) -> float:
     """Return when the music began: the first sound after the agent's last words."""
-    words = _trimmed(caller_says(sentences_of([Line(record.turns[-1].agent_text)])[-1].text, AGENT_VOICE))
+    words = _trimmed(caller_says(sentences_of([Line(record.turns[-1].agent_text)], "en")[-1].words.said, AGENT_VOICE))
     spoken_s = _where(performance.heard, words)[1] + len(words) / 2 / RATE_HZ
     return first_sound_at(performance.heard, spoken_s + 0.1) or performance.handover.rang_s
 

@@ -45,11 +45,11 @@ def _requests_at(rate_hz: int, settings: Settings, flows: Mapping[str, Flow]) ->
     for name, flow in flows.items():
         agent = settings.agents[name]
         for language in flow.languages:
-            fillers = [FILLERS[language]] if language in FILLERS else []
-            lines = [Line(text) for text in (*flow.fixed_prompts(language), *fillers)]
-            for sentence in sentences_of(lines):
+            fillers = [Line(FILLERS[language])] if language in FILLERS else []
+            lines = [*flow.fixed_prompts(language), *fillers]
+            for sentence in sentences_of(lines, language):
                 yield SpeechRequest(
-                    text=sentence.text,
+                    text=sentence.words.said,
                     language=language,
                     voice=agent.voices.get(language, ""),
                     rate_hz=rate_hz,

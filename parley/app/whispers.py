@@ -15,6 +15,7 @@ from pathlib import Path
 
 from parley.conversation.errors import EngineError
 from parley.conversation.ports import SpeechRequest, Synthesizer
+from parley.conversation.text.normaliser import written_out
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,9 @@ class Whispers:
 
         Returns an empty string when it could not be made: the transfer goes on without it.
         """
-        request = SpeechRequest(text=text, language=language, voice=voice, rate_hz=RATE_HZ, engine=engine)
+        request = SpeechRequest(
+            text=written_out(text, language).said, language=language, voice=voice, rate_hz=RATE_HZ, engine=engine
+        )
         try:
             async with asyncio.timeout(SYNTHESIS_DEADLINE_S):
                 pcm = b"".join([chunk.pcm async for chunk in self._synthesizer.synthesize(request)])

@@ -15,6 +15,7 @@ from parley.conversation.settings import Engines
 from parley.conversation.speech import Speech, SpeechSource
 from parley.conversation.spoken import Sentence, SpokenSentence, sentences_of
 from parley.conversation.streams import closing
+from parley.conversation.text.written_out import WrittenOut
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class AgentVoice:
         self._inbox = inbox
         self._tasks = tasks
         self._deadline = deadline
+        self._language = engines.language
         self._source = SpeechSource(engines, audio.rate_hz)
         self._released = asyncio.Event()
         self._speech: Speech | None = None
@@ -48,7 +50,7 @@ class AgentVoice:
         self._first: Speech | None = None
         """What the turn began with; another one after `resume()`."""
         self._said: list[SpokenSentence] = []
-        self._fillers = Fillers(engines.fillers)
+        self._fillers = Fillers(engines.fillers, engines.language)
         self._early: list[SpokenSentence] = []
         """Fillers of the next turn, said before its words were known."""
         self._filler_task: asyncio.Task[None] | None = None
@@ -60,7 +62,7 @@ class AgentVoice:
     def say(self, lines: Sequence[Line]) -> None:
         """Begin a turn's words; the last turn's are forgotten. Synthesis starts at once."""
         self._said, self._early = self._early, []
-        self._first = self._start(sentences_of(lines))
+        self._first = self._start(sentences_of(lines, self._language))
 
     def release(self) -> None:
         """Let what is said be played from now on: the call was answered."""
@@ -89,11 +91,11 @@ class AgentVoice:
         filler = self._fillers.next()
         if filler is None:
             return 0
-        text, pcm = filler
+        words, pcm = filler
         samples = len(pcm) // 2
         start_mark = self._audio.play(pcm) - samples
         said = self._said if self.speaking else self._early
-        said.append(SpokenSentence(text, self._audio.rate_hz, start_mark, samples, complete=True))
+        said.append(SpokenSentence(words, self._audio.rate_hz, start_mark, samples, complete=True))
         return samples
 
     @property
@@ -170,10 +172,10 @@ class AgentVoice:
 class Fillers:
     """Short lines, synthesised ahead, that bridge a long wait."""
 
-    def __init__(self, lines: Sequence[Line]) -> None:
+    def __init__(self, lines: Sequence[Line], language: str) -> None:
         """lines: said in turn."""
-        self._lines = lines
-        self._prepared: list[tuple[str, bytes]] = []
+        self._sentences = sentences_of(lines, language)
+        self._prepared: list[tuple[WrittenOut, bytes]] = []
         self._said = 0
         self.coming = False
         """Fillers are being made."""
@@ -182,7 +184,7 @@ class Fillers:
         """Synthesise all; those that fail are left out."""
         self.coming = True
         try:
-            for sentence in sentences_of(self._lines):
+            for sentence in self._sentences:
                 await self._make(sentence, source)
         finally:
             self.coming = False
@@ -194,10 +196,10 @@ class Fillers:
         except EngineError as err:
             logger.warning("filler cannot be synthesised", extra={"code": err.code})
         else:
-            self._prepared.append((sentence.text, pcm))
+            self._prepared.append((sentence.words, pcm))
 
-    def next(self) -> tuple[str, bytes] | None:
-        """Return the next filler's text and audio; None while none is prepared."""
+    def next(self) -> tuple[WrittenOut, bytes] | None:
+        """Return the next filler's words and audio; None while none is prepared."""
         if not self._prepared:
             return None
         self._said += 1

@@ -53,7 +53,7 @@ class SpeechSource:
 
     def _request(self, sentence: Sentence) -> SpeechRequest:
         return SpeechRequest(
-            text=sentence.text,
+            text=sentence.words.said,
             language=self._engines.language,
             voice=self._engines.voice,
             rate_hz=self._rate_hz,
@@ -207,9 +207,9 @@ class Speech:
         if self._first_mark is None:
             self._first_mark = start_mark
         if spoken is None:
-            spoken = SpokenSentence(sentence.text, self._audio.rate_hz, start_mark)
+            spoken = SpokenSentence(sentence.words, self._audio.rate_hz, start_mark)
             self._said.append(spoken)
             self._spoken.append(spoken)
         spoken.samples += samples
-        spoken.words.extend(chunk.alignment)
+        spoken.word_times.extend(chunk.alignment)
         return spoken

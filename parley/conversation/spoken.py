@@ -1,4 +1,4 @@
-"""What of a sentence was heard: the sentence's words against the samples that were played.
+"""What of a sentence was heard: the words as they are said against the samples that were played.
 
 Pure; the agent's voice keeps one SpokenSentence for each sentence it says.
 """
@@ -11,54 +11,47 @@ from dataclasses import dataclass, field
 
 from parley.conversation.flow.step import Line
 from parley.conversation.ports import WordTime
+from parley.conversation.text.normaliser import written_out
+from parley.conversation.text.sentences import split_sentences
+from parley.conversation.text.written_out import WrittenOut
 
 SAMPLES_PER_CHARACTER_S = 0.065
 """Typical speaking rate, for sentences cut off before their synthesis was complete (about 15 characters a second)."""
 
-_SENTENCE = re.compile(r"\S.*?(?:[.!?…]+[\"')\]”’]*(?=\s|$)|[。！？]+[”’）]*|$)", re.DOTALL)
-_ABBREVIATIONS = tuple(
-    f" {word}." for word in ("mr", "mrs", "ms", "dr", "st", "prof", "no", "a.m", "p.m", "e.g", "i.e")
-)
-"""A full stop behind these does not end a sentence (or if it does, two sentences are said as one)."""
 _TOKEN = re.compile(r"[\u3400-\u9fff][^\w\s]*|[^\s\u3400-\u9fff]+")
-_WORD = re.compile(r"\w")
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
     """A piece of a line that is synthesised, played and interrupted as one."""
 
-    text: str
+    words: WrittenOut
     recording: str
     """Path of a recorded prompt, or empty."""
     interruptible: bool
 
-
-def sentences_of(lines: Iterable[Line]) -> list[Sentence]:
-    """Split lines into sentences; a recorded line stays whole."""
-    return [
-        Sentence(text, line.recording, line.interruptible)
-        for line in lines
-        for text in ([line.text] if line.recording else _split(line.text))
-    ]
+    @property
+    def text(self) -> str:
+        """As the author wrote it: for transcript and history."""
+        return self.words.text
 
 
-def _split(text: str) -> list[str]:
-    """Cut behind sentence ends; what has no word in it is not worth saying."""
-    pieces: list[str] = []
-    for piece in _SENTENCE.findall(text):
-        if pieces and f" {pieces[-1].lower()}".endswith(_ABBREVIATIONS):
-            pieces[-1] = f"{pieces[-1]} {piece}"
-        elif _WORD.search(piece):
-            pieces.append(piece)
-    return pieces
+def sentences_of(lines: Iterable[Line], language: str) -> list[Sentence]:
+    """Cut lines into sentences, written out as they are said; a recorded line stays whole, and as it is."""
+    sentences = []
+    for line in lines:
+        for text in [line.text] if line.recording else split_sentences(line.text):
+            as_it_is = line.recording or line.as_written
+            words = WrittenOut(text) if as_it_is else written_out(text, language)
+            sentences.append(Sentence(words, line.recording, line.interruptible))
+    return sentences
 
 
 @dataclass(slots=True)
 class SpokenSentence:
     """A sentence on its way to the caller's ear."""
 
-    text: str
+    words: WrittenOut
     rate_hz: int
     start_mark: int
     """`played_samples` when its first sample goes out."""
@@ -66,8 +59,8 @@ class SpokenSentence:
     """Queued so far."""
     complete: bool = False
     """All of it is queued."""
-    words: list[WordTime] = field(default_factory=list)
-    """Word times, where the engine gives them."""
+    word_times: list[WordTime] = field(default_factory=list)
+    """Of the words as they are said, where the engine gives them."""
     cut_mark: int | None = None
     """`played_samples` when it was silenced; None while it was not."""
 
@@ -91,16 +84,17 @@ class SpokenSentence:
         if played <= 0:
             return ""
         if self.played_wholly(played_samples):
-            return self.text
-        return self.text[: self._aligned_cut(played) if self.words else self._proportional_cut(played)].rstrip()
+            return self.words.text
+        cut = self._aligned_cut(played) if self.word_times else self._proportional_cut(played)
+        return self.words.text[: self.words.cut_in_text(cut)].rstrip()
 
     def _reached(self, played_samples: int) -> int:
         return played_samples if self.cut_mark is None else min(played_samples, self.cut_mark)
 
     def _aligned_cut(self, played: int) -> int:
         cut = 0
-        for word in self.words:
-            found = self.text.find(word.text, cut)
+        for word in self.word_times:
+            found = self.words.said.find(word.text, cut)
             if word.end_samples > played:
                 break
             if found >= 0:
@@ -109,12 +103,12 @@ class SpokenSentence:
 
     def _proportional_cut(self, played: int) -> int:
         """Share the sentence's samples among its characters; an unfinished one is taken at a typical rate."""
-        length = max(1, len(self.text))
+        length = max(1, len(self.words.said))
         total = self.samples
         if not self.complete:
             total = max(total, round(length * SAMPLES_PER_CHARACTER_S * self.rate_hz))
         cut = 0
-        for token in _TOKEN.finditer(self.text):
+        for token in _TOKEN.finditer(self.words.said):
             if token.end() * total > played * length:
                 break
             cut = token.end()
@@ -122,6 +116,8 @@ class SpokenSentence:
 
     def _with_punctuation(self, cut: int) -> int:
         """Move the cut behind the punctuation that belongs to the last word."""
-        while 0 < cut < len(self.text) and not self.text[cut].isspace() and not self.text[cut].isalnum():
+        while (
+            0 < cut < len(self.words.said) and not self.words.said[cut].isspace() and not self.words.said[cut].isalnum()
+        ):
             cut += 1
         return cut

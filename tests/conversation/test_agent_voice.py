@@ -108,7 +108,7 @@ async def test_recorded_prompt_is_played_instead_of_synthesis(tmp_path: Path) ->
 async def test_fillers_are_coming_until_all_are_made_or_have_failed() -> None:
     clock = FakeClock()
     synthesizer = FakeSynthesizer(clock=clock, delay_ms=100, errors=[EngineUnavailable("gone")])
-    fillers = Fillers((Line("One moment."),))
+    fillers = Fillers((Line("One moment."),), "en")
     assert not fillers.coming
     making = asyncio.create_task(fillers.prepare(SpeechSource(Engines(FakeRecognizer(), synthesizer), 8000)))
     await settle()
@@ -150,3 +150,14 @@ async def test_nothing_to_say_is_said_at_once(lines: tuple[Line, ...]) -> None:
         await stage.says(*lines)
         assert not stage.voice.speaking
         assert stage.voice.heard() == ""
+
+
+async def test_figures_are_said_in_words_and_heard_as_they_were_written() -> None:
+    synthesizer = FakeSynthesizer(align=True)
+    async with on_stage(synthesizer) as stage:
+        await stage.says(Line("Dr. Smith owes $5 now."), Line("Take no. 5.", as_written=True))
+        assert synthesizer.texts == ["Doctor Smith owes five dollars now.", "Take no. 5."]
+        await stage.audio.advance(400)
+        assert stage.voice.heard() == "Dr. Smith"
+        await stage.audio.advance(2000)
+        assert stage.voice.heard() == "Dr. Smith owes $5 now. Take no. 5."

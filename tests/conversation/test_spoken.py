@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from parley.conversation.flow.step import Line
 from parley.conversation.ports import WordTime
 from parley.conversation.spoken import SpokenSentence, sentences_of
+from parley.conversation.text.written_out import WrittenOut
 
 
 def spoken(text: str, samples: int, *, complete: bool = True, start: int = 1000) -> SpokenSentence:
-    return SpokenSentence(text, 8000, start, samples, complete)
+    return SpokenSentence(WrittenOut(text), 8000, start, samples, complete)
 
 
 @pytest.mark.parametrize(
@@ -28,11 +29,11 @@ def spoken(text: str, samples: int, *, complete: bool = True, start: int = 1000)
     ],
 )
 def test_lines_are_cut_into_sentences(text: str, sentences: list[str]) -> None:
-    assert [sentence.text for sentence in sentences_of([Line(text)])] == sentences
+    assert [sentence.text for sentence in sentences_of([Line(text)], "en")] == sentences
 
 
 def test_recorded_line_stays_whole() -> None:
-    (sentence,) = sentences_of([Line("One. Two.", recording="greeting.wav", interruptible=False)])
+    (sentence,) = sentences_of([Line("One. Two.", recording="greeting.wav", interruptible=False)], "en")
     assert (sentence.text, sentence.recording, sentence.interruptible) == ("One. Two.", "greeting.wav", False)
 
 
@@ -54,7 +55,7 @@ def test_words_are_heard_in_proportion_to_the_samples_played() -> None:
 
 def test_word_times_win_over_proportion_and_keep_punctuation() -> None:
     sentence = spoken("Well, yes.", 8000)
-    sentence.words += [WordTime("Well", 0, 6000), WordTime("yes", 6000, 8000)]
+    sentence.word_times += [WordTime("Well", 0, 6000), WordTime("yes", 6000, 8000)]
     assert sentence.heard(1000 + 5999) == ""
     assert sentence.heard(1000 + 6000) == "Well,"
 

@@ -163,7 +163,7 @@ def _check_prompt(
                 )
         for language, text in line.texts.items():
             if language and language not in flow.languages:
-                todo = f"add it to 'languages:', or {suggest(language, (*flow.languages, 'interruptible'))}"
+                todo = f"add it to 'languages:', or {suggest(language, (*flow.languages, *schema.LINE_OPTIONS))}"
                 source.problem((*path, at, language), f"'{language}' is not a language of this flow", todo)
             _check_text((*path, at, language), text, known_variables(flow) | extra, source)
 

@@ -12,7 +12,7 @@ from parley.conversation.flow.phrases import OneOf, Pattern, Rules, left_factore
 from parley.conversation.flow.prompts import Passage, Recordings, compile_prompt, text_of
 from parley.conversation.flow.question import Question, intents_at
 from parley.conversation.flow.slots import Slot, make_slot
-from parley.conversation.flow.template import split_sentences
+from parley.conversation.text.sentences import split_sentences
 
 ALWAYS = ("person", "repeat", "help", "goodbye", "start_over")
 """Built-in intents that are understood in every node."""
@@ -121,7 +121,7 @@ class Edition:
 
     def _plain(self, prompt: schema.Prompt) -> str:
         texts = (text_of(line, self.language.code, self._default) for line in prompt.lines)
-        return " ".join(sentence for text in texts for sentence in split_sentences(text))
+        return " ".join(sentence for text in texts for sentence in split_sentences(" ".join(text.split())))
 
 
 def collect_prompts(flow: schema.FlowFile) -> dict[str, schema.Prompt]:

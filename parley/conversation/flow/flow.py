@@ -12,6 +12,7 @@ from parley.conversation.flow.prompts import Recordings
 from parley.conversation.flow.question import Confirm, Question, ask_at, key_announcement, possible_questions
 from parley.conversation.flow.repairs import prepare_repairs
 from parley.conversation.flow.slots import Saying
+from parley.conversation.flow.step import Line
 from parley.conversation.flow.template import Variable
 
 
@@ -65,22 +66,23 @@ class Flow:
             self._grammars[key] = write_grammar(edition, question)
         return self._grammars[key]
 
-    def fixed_prompts(self, language: str) -> list[str]:
+    def fixed_prompts(self, language: str) -> list[Line]:
         """Return every sentence that has the same words in each call, the first nodes' first: for a cache."""
         edition = self._editions[language]
-        sentences: dict[str, None] = {}
+        lines: dict[Line, None] = {}
         for key, passage in edition.passages.items():
             if key.startswith("sayings.reason_"):
                 continue
             for sentence in passage:
                 if not sentence.template.variables and not sentence.recording:
-                    sentences["".join(str(piece) for piece in sentence.template.pieces)] = None
+                    text = "".join(str(piece) for piece in sentence.template.pieces)
+                    lines[Line(text, as_written=sentence.as_written)] = None
         for saying in self._sayings_with_known_values(edition):
             for sentence in edition.passages[f"sayings.{saying.name}"]:
-                text = sentence.template.fill(_speaker(saying.values))
-                if text is not None and not sentence.recording:
-                    sentences[text] = None
-        return list(sentences)
+                filled = sentence.template.fill(_speaker(saying.values))
+                if filled is not None and not sentence.recording:
+                    lines[Line(filled, as_written=sentence.as_written)] = None
+        return list(lines)
 
     def vocabulary(self, language: str) -> frozenset[str]:
         """Return every word that the grammars of this language can ask a recogniser for."""

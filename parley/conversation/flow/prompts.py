@@ -24,6 +24,7 @@ class Sentence:
     template: Template
     recording: str = ""
     interruptible: bool = True
+    as_written: bool = False
 
 
 Passage = tuple[Sentence, ...]
@@ -40,7 +41,7 @@ def text_of(line: PromptLine, language: str, default_language: str) -> str:
 def compile_prompt(prompt: Prompt, key: str, language: str, default_language: str, recordings: Recordings) -> Passage:
     """Cut a prompt into sentences. Raises TemplateError."""
     sentences = [
-        Sentence(template, interruptible=line.interruptible)
+        Sentence(template, interruptible=line.interruptible, as_written=line.as_written)
         for line in prompt.lines
         for template in parse_sentences(text_of(line, language, default_language))
     ]
@@ -53,6 +54,7 @@ def compile_prompt(prompt: Prompt, key: str, language: str, default_language: st
             sentence.template,
             "" if sentence.template.variables else recordings.get(f"{key}.{number}", ""),
             sentence.interruptible,
+            sentence.as_written,
         )
         for number, sentence in enumerate(sentences, start=1)
     )
@@ -64,5 +66,5 @@ def fill(passage: Sequence[Sentence], say: Callable[[Variable], str]) -> list[Li
     for sentence in passage:
         text = sentence.template.fill(say)
         if text is not None:
-            lines.append(Line(text, sentence.recording, sentence.interruptible))
+            lines.append(Line(text, sentence.recording, sentence.interruptible, sentence.as_written))
     return lines

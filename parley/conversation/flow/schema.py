@@ -22,12 +22,18 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+LINE_OPTIONS = ("interruptible", "as_written")
+"""What stands beside the texts of a prompt's passage."""
+
+
 class PromptLine(Part):
     """One passage, in every language of the flow."""
 
     texts: Mapping[str, str]
     """By language; the key is empty where the author gave no language: the flow's first one."""
     interruptible: bool = True
+    as_written: bool = False
+    """The synthesiser gets the text as it is, not written out as it is said."""
 
 
 class Prompt(Part):
@@ -48,19 +54,20 @@ class Prompt(Part):
 
 def _prompt_line(value: Any) -> dict[str, Any]:
     if isinstance(value, dict):
-        interruptible = value.get("interruptible", True)
-        texts = {key: text for key, text in value.items() if key != "interruptible"}
-        if not isinstance(interruptible, bool):
-            raise ValueError("'interruptible' is true or false")
+        options = {key: value[key] for key in LINE_OPTIONS if key in value}
+        texts = {key: text for key, text in value.items() if key not in LINE_OPTIONS}
+        for option, chosen in options.items():
+            if not isinstance(chosen, bool):
+                raise ValueError(f"'{option}' is true or false")
     else:
-        interruptible, texts = True, {"": value}
+        options, texts = {}, {"": value}
     texts = {language: str(text) if isinstance(text, int | float) else text for language, text in texts.items()}
     for text in texts.values():
         if not isinstance(text, str) or not text.strip():
             raise ValueError("a prompt is text, or text per language such as 'en: Hello.'; write the words to be said")
     if not texts:
         raise ValueError("a prompt line has no text; write it under its language")
-    return {"texts": texts, "interruptible": interruptible}
+    return {"texts": texts, **options}
 
 
 class PromptList(Part):

@@ -22,6 +22,8 @@ class Line:
     recording: str = ""
     """Path of a recorded prompt to be played instead of synthesis; empty when there is none."""
     interruptible: bool = True
+    as_written: bool = False
+    """The synthesiser gets the text as it is, not written out as it is said."""
 
 
 class AnswerKind(Enum):

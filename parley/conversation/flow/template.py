@@ -9,13 +9,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from parley.conversation.text.sentences import split_sentences
+
 FORMS = ("raw", "digits", "number", "day", "date")
 """How a variable may be said: as it is stored, digit by digit, as a number, as a day, as a day with its date."""
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 _VARIABLE = re.compile(r"([a-z][a-z0-9_]*)(?::([a-z]+))?")
-_ABBREVIATION = re.compile(r"(?:^|[\s(])(?:Mr|Mrs|Ms|Dr|St|No|Prof|Ext|vs|e\.g|i\.e|[A-Z])$")
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]?\s+(?![a-z])|(?<=[。！？])")
 
 
 class TemplateError(ValueError):
@@ -74,22 +74,7 @@ def _parse_variable(text: str) -> Variable:
     return Variable(match.group(1), form)
 
 
-def split_sentences(text: str) -> list[str]:
-    """Cut text after full stops, question and exclamation marks; abbreviations do not end a sentence."""
-    text = " ".join(text.split())
-    sentences: list[str] = []
-    start = 0
-    for match in _SENTENCE_END.finditer(text):
-        candidate = text[start : match.end()].strip()
-        if candidate.endswith(".") and _ABBREVIATION.search(candidate[:-1]):
-            continue
-        sentences.append(candidate)
-        start = match.end()
-    sentences.append(text[start:].strip())
-    return [sentence for sentence in sentences if sentence]
-
-
 def parse_sentences(text: str) -> tuple[Template, ...]:
     """Cut text into sentences and parse each. Raises TemplateError."""
     parse_template(text)
-    return tuple(parse_template(sentence) for sentence in split_sentences(text))
+    return tuple(parse_template(sentence) for sentence in split_sentences(" ".join(text.split())))

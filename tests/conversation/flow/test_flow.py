@@ -6,6 +6,7 @@ import pytest
 
 from parley.conversation.flow.loader import load_flow
 from parley.conversation.flow.rehearsal import load_rehearsals, rehearse
+from parley.conversation.flow.step import Line
 from tests.conversation.flow.building import Walk, small_flow
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -13,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def test_fixed_prompts_are_the_very_lines_that_are_spoken() -> None:
     flow = small_flow("nodes: {ask_day: {say: 'Hello. Your number is {ani:digits}.'}}")
-    fixed = flow.fixed_prompts("en")
+    fixed = [line.text for line in flow.fixed_prompts("en")]
     walk = Walk(flow, facts={"ani": "12"})
     texts = [line.text for line in walk.step.say]
     assert texts == ["Hello.", "Your number is 1 2.", "Which day?"]
@@ -27,7 +28,7 @@ def test_fixed_prompts_are_the_very_lines_that_are_spoken() -> None:
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_fixed_prompts_of_the_shipped_flow_cover_a_call_by_keys(language: str) -> None:
     flow = load_flow(ROOT / "flows" / "appointment")
-    fixed = flow.fixed_prompts(language)
+    fixed = [line.text for line in flow.fixed_prompts(language)]
     assert len(fixed) == len(set(fixed))
     walk = Walk(flow, language)
     spoken = list(walk.step.say)
@@ -81,3 +82,12 @@ nodes:
     assert walk.hear("two", confidence=0.5) == "I have two. Is that right?"
     walk.hear("goodbye", confidence=0.5)
     assert walk.said == "Did you say goodbye?"
+
+
+def test_prompt_says_whether_its_text_is_to_be_left_as_it_is() -> None:
+    flow = small_flow("nodes: {ask_day: {say: [{en: 'Dial 4711.', as_written: true}, 'Press 1.']}}")
+    assert [(line.text, line.as_written) for line in Walk(flow).step.say[:2]] == [
+        ("Dial 4711.", True),
+        ("Press 1.", False),
+    ]
+    assert Line("Dial 4711.", as_written=True) in flow.fixed_prompts("en")

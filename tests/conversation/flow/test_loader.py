@@ -228,7 +228,7 @@ def test_recordings_are_found_beside_the_flow_and_needless_ones_are_told(tmp_pat
     assert passages["sayings.no_match_1"][0].recording
     assert len(flow.warnings) == 1
     assert "nodes.done.say.wav:1: no prompt plays this recording" in flow.warnings[0]
-    assert "Which day?" not in flow.fixed_prompts("en")
+    assert "Which day?" not in [line.text for line in flow.fixed_prompts("en")]
 
 
 def test_flow_is_found_in_the_first_folder_that_has_it(tmp_path: Path) -> None:

@@ -2,16 +2,16 @@
 
 import pytest
 
-from parley.conversation.flow.template import TemplateError, Variable, parse_sentences, parse_template, split_sentences
+from parley.conversation.flow.template import TemplateError, Variable, parse_sentences, parse_template
 
 
-def test_sentences_end_at_marks_but_not_at_abbreviations() -> None:
-    text = "Dr. Smith is in at 9.30 a.m. today. Shall I book it? Yes!  Good."
-    assert split_sentences(text) == ["Dr. Smith is in at 9.30 a.m. today.", "Shall I book it?", "Yes!", "Good."]
-
-
-def test_mandarin_sentences_need_no_space_between_them() -> None:
-    assert split_sentences("您好。请问您想哪一天来？谢谢") == ["您好。", "请问您想哪一天来？", "谢谢"]
+def test_prompt_is_cut_into_its_sentences_whatever_the_space_between_them() -> None:
+    sentences = parse_sentences("Dr. Smith is in at 9.30 a.m. today.\n  Shall I book {day:date}? Yes!")
+    assert [sentence.fill(lambda variable: "Monday") for sentence in sentences] == [
+        "Dr. Smith is in at 9.30 a.m. today.",
+        "Shall I book Monday?",
+        "Yes!",
+    ]
 
 
 def test_fixed_and_variable_sentences_are_kept_apart() -> None:
