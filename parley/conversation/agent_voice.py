@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from parley.conversation.alarms import Alarms
+from parley.conversation.begun_sentence import BegunSentence
 from parley.conversation.errors import EngineError
 from parley.conversation.flow.step import Line
 from parley.conversation.happenings import Inbox
@@ -78,13 +80,18 @@ class AgentVoice:
         for spoken in self._said:
             spoken.cut(self._audio.played_samples)
 
-    def resume(self) -> None:
-        """Go on after `stop()`, from the beginning of the sentence that was cut."""
+    def resume(self, *, from_word: bool = False) -> None:
+        """Go on after `stop()`, from the beginning of the sentence that was cut.
+
+        from_word: from its first word that was not heard wholly.
+        """
         if self._speech is None:
             return
-        played = self._audio.played_samples
-        self._said = [spoken for spoken in self._said if spoken.played_wholly(played)]
-        self._start(self._speech.sentences[self._speech.sounding() :])
+        begun = self._speech.interrupted()
+        if begun is not None and not from_word:
+            begun = replace(begun, resume_at=0)
+        self._said = [spoken for spoken in self._said if spoken.heard_samples(self._audio.played_samples) > 0]
+        self._start(self._speech.sentences[self._speech.sounding() :], begun)
 
     def say_filler(self) -> int:
         """Play the next filler, if one is prepared; return its length in samples."""
@@ -132,6 +139,11 @@ class AgentVoice:
             return True
         return self._speech.sentences[self._speech.sounding()].interruptible
 
+    @property
+    def at_last_sentence(self) -> bool:
+        """Whether the turn's last sentence, its question, sounds, was cut, or has been said."""
+        return self._speech is None or self._speech.sounding() >= len(self._speech.sentences) - 1
+
     def heard(self) -> str:
         """Return the turn's words that the caller has heard so far."""
         played = self._audio.played_samples
@@ -153,7 +165,7 @@ class AgentVoice:
             if task is not None:
                 task.cancel()
 
-    def _start(self, sentences: Sequence[Sentence]) -> Speech:
+    def _start(self, sentences: Sequence[Sentence], begun: BegunSentence | None = None) -> Speech:
         speech = Speech(
             sentences,
             self._said,
@@ -163,6 +175,7 @@ class AgentVoice:
             source=self._source,
             deadline=self._deadline,
             prepared=self.prepared,
+            begun=begun,
         )
         self._speech = speech
         self._speaking = self._tasks.create_task(speech.run(self._released))

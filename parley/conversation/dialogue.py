@@ -11,6 +11,7 @@ import logging
 
 from parley.conversation.agent_voice import AgentVoice
 from parley.conversation.alarms import Alarm, Alarms
+from parley.conversation.backchannels import Backchannel, backchannel_in
 from parley.conversation.caller_input import CallerInput
 from parley.conversation.caller_turn import CallerTurn
 from parley.conversation.ending import DialogueEnd, early_end, scripted_end
@@ -89,6 +90,7 @@ class Dialogue:
         self._journal = journal
         self._inbox = inbox
         self._settings = settings
+        self._language = engines.language
         self._alarms = Alarms(audio)
         deadline = samples_of(settings.speech_deadline_ms, rate_hz)
         self.voice = AgentVoice(audio, engines, self._alarms, inbox, tasks, deadline=deadline)
@@ -223,6 +225,7 @@ class Dialogue:
             elif turn is not None and turn.complete:
                 self._answer_speech(turn)
             elif self._interruption is not None and not self._caller.active:
+                self._may_resume = False
                 self._resume()
         if self._saying and not self.voice.speaking:
             self._said()
@@ -268,11 +271,10 @@ class Dialogue:
         logger.debug("agent interrupted", extra={"position": self._said_at})
 
     def _resume(self) -> None:
-        """The interruption meant nothing: go on with the sentence that was cut."""
+        """The interruption meant nothing: go on with the word that was cut."""
         self._interruption = None
-        self._may_resume = False
         self._saying = True
-        self.voice.resume()
+        self.voice.resume(from_word=True)
 
     def _bridge_wait(self, since: int | None) -> None:
         """Have a filler said when nothing is heard from the agent for too long since this position (or now)."""
@@ -302,15 +304,25 @@ class Dialogue:
         heard = turn.heard
         failure = None if heard.text else turn.failure
         self._engine_failures = 0 if failure is None else self._engine_failures + 1
-        passing = self._samples(self._settings.barge_in.backchannel_ms)
         if self._engine_failures >= self._settings.max_engine_failures:
             self._end = DialogueEnd(EndReason.ENGINE_FAILED)
-        elif failure is None and self._interruption and self._may_resume and turn.was_passing_sound(passing):
+        elif failure is None and self._interruption is not None and self._is_no_answer(turn):
             self._caller.drop_turn()
             self._resume()
         else:
             begun = spoken_turn(turn, self._node, self._interruption, self._audio.position, self._audio.rate_hz)
             self._perform(self._script.hear(heard) if failure is None else self._without_speech(failure), begun)
+
+    def _is_no_answer(self, turn: CallerTurn) -> bool:
+        """Tell whether what stopped the agent was a sound without words, once, or a listener's "uh-huh", any number.
+
+        A "yeah" answers the question, but not what the agent says before it.
+        """
+        backchannel = backchannel_in(turn.heard.text, self._language)
+        if backchannel is not None:
+            return backchannel is Backchannel.MURMUR or not self.voice.at_last_sentence
+        may_resume, self._may_resume = self._may_resume, False
+        return may_resume and turn.was_passing_sound(self._samples(self._settings.barge_in.backchannel_ms))
 
     def _without_speech(self, failure: EngineError) -> Step:
         """Go on after speech that was not recognised: a busy recogniser gets a second chance, any other does not."""

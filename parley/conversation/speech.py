@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 
 from parley.conversation.alarms import Alarm, Alarms
+from parley.conversation.begun_sentence import BegunSentence, SkippedAudio
 from parley.conversation.errors import EngineError, EngineTimeout, PromptError
 from parley.conversation.happenings import Inbox, SpeechFailed, SpeechQueued
 from parley.conversation.ports import CallAudio, SpeechChunk, SpeechRequest
@@ -75,11 +76,13 @@ class Speech:
         source: SpeechSource,
         deadline: int,
         prepared: asyncio.Event,
+        begun: BegunSentence | None = None,
     ) -> None:
         """Prepare; `run()` speaks.
 
         said: sentences are added here as they begin to be queued.   deadline: samples that the source may take
         for its next chunk.   prepared: set when the first audio is there, or there will be none.
+        begun: what the caller has heard of the first sentence already.
         """
         self.sentences = sentences
         self._said = said
@@ -89,6 +92,8 @@ class Speech:
         self._source = source
         self._deadline = deadline
         self._prepared = prepared
+        self._begun_before = begun
+        """Until its rest is queued."""
         self._spoken: list[SpokenSentence] = []
         """One for each sentence that began to be queued."""
         self._progress = asyncio.Event()
@@ -105,6 +110,16 @@ class Speech:
         """Return the index of the sentence that sounds now or is the next to sound; their number after the last."""
         played = self._audio.played_samples
         return next((i for i, spoken in enumerate(self._spoken) if not spoken.played_wholly(played)), len(self._spoken))
+
+    def interrupted(self) -> BegunSentence | None:
+        """Return what was heard of the sentence that sounds, after `SpokenSentence.cut`; None when nothing was."""
+        index, played = self.sounding(), self._audio.played_samples
+        spoken = self._spoken[index] if index < len(self._spoken) else None
+        if spoken is None and index == 0 and self._begun_before is not None:
+            return self._begun_before
+        if spoken is None or spoken.heard_samples(played) <= 0:
+            return None
+        return BegunSentence(spoken, spoken.heard_samples(played), *spoken.interrupted_at(played))
 
     @property
     def done(self) -> bool:
@@ -166,12 +181,17 @@ class Speech:
 
     async def _queue(self, sentence: Sentence, released: asyncio.Event) -> None:
         spoken: SpokenSentence | None = None
+        skipped = SkippedAudio(self._begun_before, self._audio.rate_hz)
         try:
             async with closing(self._source.chunks(sentence)) as chunks:
                 while (chunk := await self._next(chunks)) is not None:
+                    chunk = skipped.rest_of(chunk)
                     if chunk.pcm:
                         await self._ready(released)
-                        spoken = self._play(chunk, sentence, spoken)
+                        spoken = self._play(chunk, sentence, spoken, skipped.samples)
+            if (rest := skipped.at_the_end()).pcm:
+                await self._ready(released)
+                spoken = self._play(rest, sentence, spoken, skipped=0)
             if spoken is None:
                 raise EngineError("the synthesiser gave no audio")
         except EngineError:
@@ -200,16 +220,30 @@ class Speech:
             self._prepared.set()
         await released.wait()
 
-    def _play(self, chunk: SpeechChunk, sentence: Sentence, spoken: SpokenSentence | None) -> SpokenSentence:
-        """Queue a chunk and add it to its sentence, which begins with its first chunk."""
+    def _play(
+        self, chunk: SpeechChunk, sentence: Sentence, spoken: SpokenSentence | None, skipped: int
+    ) -> SpokenSentence:
+        """Queue a chunk and add it to its sentence, which begins with its first chunk.
+
+        skipped: samples of the sentence before this chunk that are not played again.
+        """
         samples = len(chunk.pcm) // 2
         start_mark = self._audio.play(chunk.pcm) - samples
         if self._first_mark is None:
             self._first_mark = start_mark
         if spoken is None:
-            spoken = SpokenSentence(sentence.words, self._audio.rate_hz, start_mark)
-            self._said.append(spoken)
+            spoken = SpokenSentence(sentence.words, self._audio.rate_hz, start_mark - skipped, skipped)
+            self._take_place(spoken)
             self._spoken.append(spoken)
         spoken.samples += samples
         spoken.word_times.extend(chunk.alignment)
         return spoken
+
+    def _take_place(self, spoken: SpokenSentence) -> None:
+        """Add a sentence to what was said; one that was begun before stands where it stood, with what was heard."""
+        begun, self._begun_before = self._begun_before, None
+        if begun is None:
+            self._said.append(spoken)
+        else:
+            spoken.heard_before = begun.heard_samples
+            self._said[self._said.index(begun.spoken)] = spoken

@@ -63,6 +63,8 @@ class SpokenSentence:
     """Of the words as they are said, where the engine gives them."""
     cut_mark: int | None = None
     """`played_samples` when it was silenced; None while it was not."""
+    heard_before: int = 0
+    """Samples from its beginning that the caller had heard when it was begun again."""
 
     @property
     def end_mark(self) -> int:
@@ -80,13 +82,30 @@ class SpokenSentence:
 
     def heard(self, played_samples: int) -> str:
         """Return the words that had been played wholly."""
-        played = self._reached(played_samples) - self.start_mark
+        played = self.heard_samples(played_samples)
         if played <= 0:
             return ""
         if self.played_wholly(played_samples):
             return self.words.text
         cut = self._aligned_cut(played) if self.word_times else self._proportional_cut(played)
         return self.words.text[: self.words.cut_in_text(cut)].rstrip()
+
+    def heard_samples(self, played_samples: int) -> int:
+        """Return how many samples from its beginning the caller has heard, now or before it was begun again."""
+        return max(self.heard_before, self._reached(played_samples) - self.start_mark)
+
+    def interrupted_at(self, played_samples: int) -> tuple[int, bool]:
+        """Return the sample at which its first word begins that was not heard wholly, and whether that is certain.
+
+        It is certain where the engine gives word times, otherwise estimated; 0 when no word was heard.
+        """
+        played = self.heard_samples(played_samples)
+        if self.word_times:
+            heard = [word for word in self.word_times if word.end_samples <= played]
+            following = self.word_times[len(heard) :]
+            return (following[0].start_samples if following else played) if heard else 0, True
+        cut = self._proportional_cut(played)
+        return (min(played, cut * self._estimated_samples // max(1, len(self.words.said))) if cut else 0), False
 
     def _reached(self, played_samples: int) -> int:
         return played_samples if self.cut_mark is None else min(played_samples, self.cut_mark)
@@ -104,15 +123,20 @@ class SpokenSentence:
     def _proportional_cut(self, played: int) -> int:
         """Share the sentence's samples among its characters; an unfinished one is taken at a typical rate."""
         length = max(1, len(self.words.said))
-        total = self.samples
-        if not self.complete:
-            total = max(total, round(length * SAMPLES_PER_CHARACTER_S * self.rate_hz))
+        total = self._estimated_samples
         cut = 0
         for token in _TOKEN.finditer(self.words.said):
             if token.end() * total > played * length:
                 break
             cut = token.end()
         return cut
+
+    @property
+    def _estimated_samples(self) -> int:
+        """Of the whole sentence."""
+        if self.complete:
+            return self.samples
+        return max(self.samples, round(len(self.words.said) * SAMPLES_PER_CHARACTER_S * self.rate_hz))
 
     def _with_punctuation(self, cut: int) -> int:
         """Move the cut behind the punctuation that belongs to the last word."""

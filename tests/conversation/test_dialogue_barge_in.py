@@ -110,20 +110,79 @@ async def test_detectors_hangover_does_not_make_a_short_sound_an_interruption() 
         assert call.audio.cleared_at == []
 
 
-async def test_interruption_that_means_nothing_lets_the_agent_go_on_with_the_sentence() -> None:
-    async with talking(asks(PROMPT), says("Fine."), hears=(Hears("", rejected=True),)) as call:
-        await barge_in_at(call, 1200, length_ms=300)
+async def test_interruption_that_means_nothing_lets_the_agent_go_on_at_the_word_that_was_cut() -> None:
+    synthesizer = FakeSynthesizer(align=True)
+    async with talking(asks(PROMPT), says("Fine."), hears=(Hears("", rejected=True),), synthesizer=synthesizer) as call:
+        cleared_at = await barge_in_at(call, 1200, length_ms=300)
         await call.until_silent()
+        played = call.audio.played_samples
         await call.passes(1000)
         await call.until_silent()
         assert call.told == []
-        assert call.synthesizer.texts == [
-            "One two three four five.",
-            "Six seven eight nine ten.",
-            "Six seven eight nine ten.",
-        ]
+        assert (cleared_at - 8000) // 1600 == 1, "in the second word of the second sentence"
+        assert call.audio.played_samples - played == 4 * 1600, "seven eight nine ten"
         await call.hang_up()
         assert call.heard == [PROMPT]
+
+
+@pytest.mark.parametrize(("align", "heard"), [(True, "Six"), (False, "Six seven")])
+async def test_words_heard_before_a_false_alarm_stay_heard_when_the_caller_hangs_up_behind_it(
+    align: bool, heard: str
+) -> None:
+    synthesizer = FakeSynthesizer(align=align)
+    hears = (Hears("", rejected=True),)
+    async with talking(asks(PROMPT), says("Fine."), hears=hears, synthesizer=synthesizer) as call:
+        await barge_in_at(call, 1200, length_ms=300)
+        await call.audio.advance_until(lambda: not call.silent)
+        await call.hang_up()
+        assert call.heard == [f"One two three four five. {heard}"]
+
+
+async def test_second_false_alarm_right_behind_the_first_loses_no_word() -> None:
+    synthesizer = FakeSynthesizer(align=True)
+    async with talking(
+        asks(PROMPT), says("Fine."), hears=("uh-huh", "mm-hm", "sales"), synthesizer=synthesizer
+    ) as call:
+        await barge_in_at(call, 600, length_ms=300)
+        for length_ms in (300, 900):
+            await call.audio.advance_until(lambda: not call.silent)
+            await call.passes(100)
+            await call.speaks(length_ms)
+        await call.until_over()
+        assert call.told == ["sales"]
+        assert PROMPT.startswith(call.heard[0])
+        assert call.heard[0].startswith("One two three four")
+
+
+@pytest.mark.parametrize("word", ["uh-huh", "Mm-hm.", "yeah", "okay, right"])
+async def test_backchannels_do_not_keep_the_agent_from_saying_all_it_has_to_say(word: str) -> None:
+    lines = (Line("One two three four five six seven eight."), Line("Which day?"))
+    step = Step(lines, Listen("day", AnswerKind.YES_NO))
+    async with talking(step, says("Fine."), hears=(word, word, "tuesday")) as call:
+        for _ in range(2):
+            await call.audio.advance_until(lambda: not call.silent)
+            await call.passes(100)
+            await call.speaks(400)
+        await call.audio.advance_until(lambda: not call.silent)
+        await call.until_silent()
+        assert len(call.audio.cleared_at) == 2
+        assert call.told == []
+        await call.speaks(500)
+        await call.until_over()
+        assert call.told == ["tuesday"]
+        assert call.heard[0] == "One two three four five six seven eight. Which day?"
+        assert not call.log.turns[1].interrupted_agent
+
+
+async def test_agreement_over_the_question_itself_is_an_answer_and_a_murmur_is_none() -> None:
+    step = Step((Line("Shall I book it now for you?"),), Listen("book", AnswerKind.YES_NO))
+    async with talking(step, says("Fine."), hears=("uh-huh", "yeah")) as call:
+        for _ in range(2):
+            await call.audio.advance_until(lambda: not call.silent)
+            await call.passes(200)
+            await call.speaks(400)
+        await call.until_over()
+        assert call.told == ["yeah"]
 
 
 async def test_agent_goes_on_when_the_detector_takes_the_interruption_back() -> None:
