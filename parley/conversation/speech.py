@@ -16,6 +16,7 @@ from parley.conversation.happenings import Inbox, SpeechFailed, SpeechQueued
 from parley.conversation.ports import CallAudio, SpeechChunk, SpeechRequest
 from parley.conversation.recorded_prompts import prompt_audio
 from parley.conversation.settings import Engines
+from parley.conversation.sound_edges import SoundEdges
 from parley.conversation.spoken import Sentence, SpokenSentence
 from parley.conversation.streams import closing
 
@@ -232,18 +233,28 @@ class Speech:
         if self._first_mark is None:
             self._first_mark = start_mark
         if spoken is None:
-            spoken = SpokenSentence(sentence.words, self._audio.rate_hz, start_mark - skipped, skipped)
-            self._take_place(spoken)
+            rate_hz = self._audio.rate_hz
+            spoken = SpokenSentence(sentence.words, rate_hz, start_mark - skipped, skipped)
+            spoken.sound = self._take_place(spoken) or SoundEdges(rate_hz)
             self._spoken.append(spoken)
         spoken.samples += samples
+        if spoken.sound is not None:
+            spoken.sound.feed(chunk.pcm)
         spoken.word_times.extend(chunk.alignment)
         return spoken
 
-    def _take_place(self, spoken: SpokenSentence) -> None:
-        """Add a sentence to what was said; one that was begun before stands where it stood, with what was heard."""
+    def _take_place(self, spoken: SpokenSentence) -> SoundEdges | None:
+        """Add a sentence to what was said; one that was begun before stands where it stood, with what was heard.
+
+        Returns where such a one sounds, as far as that is known; None when it begins now.
+        """
         begun, self._begun_before = self._begun_before, None
         if begun is None:
             self._said.append(spoken)
-        else:
-            spoken.heard_before = begun.heard_samples
-            self._said[self._said.index(begun.spoken)] = spoken
+            return None
+        spoken.heard_before = begun.heard_samples
+        self._said[self._said.index(begun.spoken)] = spoken
+        known = begun.spoken.sound
+        if not spoken.samples or known is None:
+            return None
+        return SoundEdges(spoken.rate_hz, spoken.samples, known.begin)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from parley.conversation.flow.step import Line
 from parley.conversation.ports import WordTime
+from parley.conversation.sound_edges import SoundEdges
 from parley.conversation.text.normaliser import written_out
 from parley.conversation.text.sentences import split_sentences
 from parley.conversation.text.written_out import WrittenOut
@@ -65,6 +66,8 @@ class SpokenSentence:
     """`played_samples` when it was silenced; None while it was not."""
     heard_before: int = 0
     """Samples from its beginning that the caller had heard when it was begun again."""
+    sound: SoundEdges | None = None
+    """Where in its audio it sounds; None: all of it."""
 
     @property
     def end_mark(self) -> int:
@@ -105,7 +108,8 @@ class SpokenSentence:
             following = self.word_times[len(heard) :]
             return (following[0].start_samples if following else played) if heard else 0, True
         cut = self._proportional_cut(played)
-        return (min(played, cut * self._estimated_samples // max(1, len(self.words.said))) if cut else 0), False
+        begin, length = self._estimated_sound
+        return (min(played, begin + cut * length // max(1, len(self.words.said))) if cut else 0), False
 
     def _reached(self, played_samples: int) -> int:
         return played_samples if self.cut_mark is None else min(played_samples, self.cut_mark)
@@ -121,9 +125,10 @@ class SpokenSentence:
         return self._with_punctuation(cut)
 
     def _proportional_cut(self, played: int) -> int:
-        """Share the sentence's samples among its characters; an unfinished one is taken at a typical rate."""
+        """Share the samples in which the sentence sounds among its characters."""
         length = max(1, len(self.words.said))
-        total = self._estimated_samples
+        begin, total = self._estimated_sound
+        played -= begin
         cut = 0
         for token in _TOKEN.finditer(self.words.said):
             if token.end() * total > played * length:
@@ -132,11 +137,13 @@ class SpokenSentence:
         return cut
 
     @property
-    def _estimated_samples(self) -> int:
-        """Of the whole sentence."""
-        if self.complete:
-            return self.samples
-        return max(self.samples, round(len(self.words.said) * SAMPLES_PER_CHARACTER_S * self.rate_hz))
+    def _estimated_sound(self) -> tuple[int, int]:
+        """Return where the sentence begins to sound, and for how many samples; an unfinished one at a typical rate."""
+        begin, end = 0, self.samples
+        if self.sound is not None and self.sound.begin is not None:
+            begin, end = self.sound.begin, self.sound.end
+        typical = 0 if self.complete else round(len(self.words.said) * SAMPLES_PER_CHARACTER_S * self.rate_hz)
+        return begin, max(end - begin, typical)
 
     def _with_punctuation(self, cut: int) -> int:
         """Move the cut behind the punctuation that belongs to the last word."""

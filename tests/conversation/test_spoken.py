@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from parley.conversation.flow.step import Line
 from parley.conversation.ports import WordTime
+from parley.conversation.sound_edges import SoundEdges
 from parley.conversation.spoken import SpokenSentence, sentences_of
 from parley.conversation.text.written_out import WrittenOut
 
@@ -51,6 +52,17 @@ def test_words_are_heard_in_proportion_to_the_samples_played() -> None:
     assert sentence.heard(1000 + 4000) == "aaaa"
     assert sentence.heard(1000 + 9000) == "aaaa bbbb"
     assert sentence.heard(1000 + 18_999) == "aaaa bbbb cccc"
+
+
+def test_silence_around_the_sound_belongs_to_no_word() -> None:
+    sentence = spoken("aaaa bbbb cccc dddd", 19_000 + 4000)
+    sentence.sound = SoundEdges(8000)
+    sentence.sound.feed(bytes(3200 * 2) + b"\0\x20" * 19_000 + bytes(800 * 2))
+    assert sentence.heard(1000 + 3200 + 3900) == ""
+    assert sentence.heard(1000 + 3200 + 4100) == "aaaa"
+    place, is_certain = sentence.interrupted_at(1000 + 3200 + 9100)
+    assert abs(place - (3200 + 9 * 1000)) <= 160
+    assert not is_certain
 
 
 def test_word_times_win_over_proportion_and_keep_punctuation() -> None:
