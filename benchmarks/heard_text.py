@@ -148,7 +148,7 @@ def cases_of(way: str, judged: dict[bool, Judgement]) -> list[dict[str, object]]
         name = f"{way}, {'word times' if aligned else 'no word times'}"
         print(
             f"{name:34}{one.utterances:>6} utterances {one.heard:>6} words heard "
-            f"{one.remaining:>5} unheard remain {one.lost:>5} heard lost",
+            f"{one.remaining:>5} unheard remain {one.lost:>5} heard lost  lacking ms: {sorted(one.lacking_ms)}",
             flush=True,
         )
         wrong = {"case": f"{name}: words wrong", "value": one.remaining + one.lost, "unit": f"of {one.words}"}
@@ -165,6 +165,7 @@ async def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--utterances", type=int, default=200, help="interrupted ones for each way, with times and without"
     )
+    parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
     options = parser.parse_args(arguments)
     require_asterisk()
     pbx = Asterisk(
@@ -174,7 +175,7 @@ async def main(arguments: Sequence[str] | None = None) -> None:
     )
     cases: list[dict[str, object]] = []
     async with pbx:
-        for way in WAYS:
+        for way in options.ways:
             async with asterisk_bench(pbx) as bench:
                 cases += cases_of(way, await measure(bench, way, options.utterances))
     print(write_results("heard_text", cases, asterisk=str(pbx.program.major)))

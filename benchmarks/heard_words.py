@@ -68,6 +68,8 @@ class Judgement:
     """Words that history lacks although the next one is on the recording."""
     wrong: int = 0
     """Utterances with a word wrong."""
+    lacking_ms: tuple[int, ...] = ()
+    """How much of each word that remains is not on the recording."""
 
     def __add__(self, other: Judgement) -> Judgement:
         return Judgement(
@@ -77,6 +79,7 @@ class Judgement:
             self.remaining + other.remaining,
             self.lost + other.lost,
             self.wrong + other.wrong,
+            self.lacking_ms + other.lacking_ms,
         )
 
 
@@ -85,11 +88,12 @@ def judge(text: str, heard: str, recording: Samples) -> Judgement:
     words = ToneWords(text, RATE_HZ).words
     recorded_ms = tones_ms(recording, len(words))
     claimed = len(heard.rstrip(".").split())
-    whole = [ms >= length_ms(word) - BLUR_MS for word, ms in zip(words, recorded_ms, strict=True)]
-    remaining = sum(1 for number in range(claimed) if not whole[number])
+    lacking_ms = [length_ms(word) - ms for word, ms in zip(words, recorded_ms, strict=True)]
+    remaining = tuple(lacking for lacking in lacking_ms[:claimed] if lacking > BLUR_MS)
     followed = [any(ms >= BLUR_MS for ms in recorded_ms[number + 1 :]) for number in range(len(words))]
     lost = sum(1 for number in range(claimed, len(words)) if followed[number])
-    return Judgement(1, len(words), sum(whole), remaining, lost, int(bool(remaining or lost)))
+    heard_words = sum(1 for lacking in lacking_ms if lacking <= BLUR_MS)
+    return Judgement(1, len(words), heard_words, len(remaining), lost, int(bool(remaining or lost)), remaining)
 
 
 def tones_ms(recording: Samples, count: int) -> list[int]:

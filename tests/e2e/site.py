@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from parley.conversation.text.normaliser import written_out
 from parley.store import CallArchive, CallRecord, Database
 from tests.support.asterisk import Asterisk
 from tests.support.hearing import Heard, heard, speech_segments
@@ -176,7 +177,7 @@ async def serve_in_vain(
 
 def agent_says(words: str) -> bytes:
     """Return the agent's words as its engine speaks them, without the silence around them."""
-    pcm = caller_says(words, AGENT_VOICE)
+    pcm = caller_says(written_out(words, "en").said, AGENT_VOICE)
     segments = speech_segments(pcm)
     return pcm[2 * round(segments[0].start_s * RATE_HZ) : 2 * round(segments[-1].end_s * RATE_HZ)]
 
