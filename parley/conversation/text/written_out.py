@@ -83,13 +83,15 @@ class WrittenOut:
 
 def apply_rules(text: str, rules: Iterable[Rule]) -> WrittenOut:
     """Write a text out. Where expressions overlap, the earlier rule wins."""
-    taken: list[Replacement] = []
+    found: list[Replacement] = []
+    taken = bytearray(len(text))
     for rule in rules:
         for match in rule.pattern.finditer(text):
             start, end = match.span()
-            if start == end or any(start < other.end and other.start < end for other in taken):
+            if start == end or any(taken[start:end]):
                 continue
             said = rule.say(match)
             if said is not None:
-                taken.append(Replacement(start, end, said))
-    return WrittenOut(text, sorted(taken, key=lambda replacement: replacement.start))
+                found.append(Replacement(start, end, said))
+                taken[start:end] = b"\1" * (end - start)
+    return WrittenOut(text, sorted(found, key=lambda replacement: replacement.start))
