@@ -3,7 +3,7 @@ PY      := .venv/bin/python
 export PATH := $(CURDIR)/.cache/bin:$(PATH)
 SOURCES := parley ari_app audio_fork media_core demo tests tools benchmarks setup.py
 
-.PHONY: demo test test-fast test-faults test-models test-old-asterisk soak sanitize fuzz prepare prepare-pbx prepare-peers build debug lint format bench clean
+.PHONY: demo test test-fast test-faults test-models test-old-asterisk test-aarch64 soak sanitize fuzz prepare prepare-pbx prepare-peers build debug lint format bench clean
 
 demo: prepare-pbx      ## one real call on a private Asterisk; ARGS=--listen stays up for your softphone
 	$(PY) -m demo $(ARGS)
@@ -38,6 +38,11 @@ test-old-asterisk: prepare  ## the contract suites and the doctor on Asterisk 16
 
 sanitize: prepare      ## the media engine's C tests under AddressSanitizer, UBSan and ThreadSanitizer
 	$(PY) -m tests.native $(ARGS)
+
+# Where the compiler or qemu cannot be had nothing is run, and the last lines say so.
+test-aarch64: prepare  ## the media engine's C tests built for aarch64, under qemu; what they compute is the same here
+	@python3 tools/prepare.py --only aarch64 || true
+	$(PY) -m tests.native.other_processor
 
 fuzz: prepare          ## libFuzzer on what datagrams meet; SECONDS=600 is longer; findings go to build/fuzz
 	@python3 tools/prepare.py --only fuzzer

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from tools import asterisk, bench_peers, compiler, engines, fuzzer, python_environment, spandsp, speech
+from tools import aarch64, asterisk, bench_peers, compiler, engines, fuzzer, python_environment, spandsp, speech
 from tools.packages import PackagesUnavailable
 from tools.places import PreparationFailed
 
@@ -20,6 +20,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "old-asterisk": asterisk.prepare_old,
     "spandsp": spandsp.prepare,
     "fuzzer": fuzzer.prepare,
+    "aarch64": aarch64.prepare,
     "peers": bench_peers.prepare,
     "piper": engines.prepare_piper,
     "openai": engines.prepare_openai,

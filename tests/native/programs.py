@@ -1,7 +1,8 @@
 """Builds the C tests: each `test_*.c` and `fuzz_*.c` here is a program, linked with the media core's kernels.
 
-Run by `test_programs.py` as they are, by `python -m tests.native` (make sanitize) under sanitizers; `fuzzing.py` (make
-fuzz) gives the fuzz targets to libFuzzer, here they are driven by fuzz_by_chance.c.
+Run by `test_programs.py` as they are, by `python -m tests.native` under sanitizers (make sanitize) and for aarch64
+(make test-aarch64); `fuzzing.py` (make fuzz) gives the fuzz targets to libFuzzer, here they are driven by
+fuzz_by_chance.c.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tools.aarch64 import Commands
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -40,6 +43,8 @@ class Variant:
     flags: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
     compiler: tuple[str, ...] = field(default_factory=lambda: tuple(_compiler()))
+    runner: tuple[str, ...] = ()
+    """What runs a program that this machine cannot run itself."""
     has_driver: bool = False
     """Whether the compiler drives fuzz targets itself."""
 
@@ -66,6 +71,11 @@ THREAD = Variant(
     (("TSAN_OPTIONS", f"halt_on_error=1:suppressions={SUPPRESSIONS}"),),
 )
 VARIANTS = {variant.name: variant for variant in (PLAIN, ADDRESS, THREAD)}
+
+
+def aarch64(commands: Commands) -> Variant:
+    """Return how programs are made for aarch64, as optimised as they are shipped, and run on another processor."""
+    return Variant("aarch64", ("-O3",), compiler=commands.compiler, runner=commands.runner)
 
 
 def names() -> list[str]:
@@ -96,9 +106,9 @@ def run(name: str, variant: Variant, *arguments: str) -> subprocess.CompletedPro
     """Build and run one program; its output is whole when it fails, too."""
     program = build(name, variant)
     # Sanitizers keep large parts of the address space for themselves, which a randomised layout may occupy.
-    layout = [] if variant is PLAIN or not shutil.which("setarch") else ["setarch", "-R"]
+    layout = ["setarch", "-R"] if variant in (ADDRESS, THREAD) and shutil.which("setarch") else []
     return subprocess.run(
-        [*layout, str(program), *arguments],
+        [*layout, *variant.runner, str(program), *arguments],
         env={**os.environ, **dict(variant.environment)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
