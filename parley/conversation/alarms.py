@@ -20,6 +20,8 @@ class Alarm(Enum):
     """Nothing has been heard from the agent for too long."""
     FINAL = auto()
     """The recogniser's deadline."""
+    VOICE = auto()
+    """A voice detector's verdict is not waited for any longer."""
     SPEECH = auto()
     """The synthesiser's deadline."""
     HOLD = auto()

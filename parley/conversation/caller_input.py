@@ -16,11 +16,21 @@ from parley.conversation.flow.step import Listen
 from parley.conversation.happenings import BlockHeard, Recognised
 from parley.conversation.keypad import KeyEntry
 from parley.conversation.listening import Listening
-from parley.conversation.ports import CallAudio, DigitHeard, RecognitionRequest, SpeechStarted, SpeechStopped
+from parley.conversation.ports import (
+    CallAudio,
+    DigitHeard,
+    RecognitionRequest,
+    SpeechStarted,
+    SpeechStopped,
+    VoiceBurst,
+    VoiceJudged,
+)
 from parley.conversation.settings import DialogueSettings, Engines
 from parley.conversation.timings import samples_of
 
 logger = logging.getLogger(__name__)
+
+CallerHappening = SpeechStarted | SpeechStopped | BlockHeard | VoiceJudged | DigitHeard | Recognised
 
 
 class CallerInput:
@@ -37,6 +47,8 @@ class CallerInput:
         self._settings = settings
         self._listen: Listen | None = None
         self._barge_in = self._no_burst()
+        self._attended: VoiceBurst | None = None
+        """The burst that the voice detector listens to."""
         self._voice_counts = False
         self._voice_start = 0
         self.turn: CallerTurn | None = None
@@ -58,6 +70,7 @@ class CallerInput:
         if self.turn is not None:
             self.turn.abandon()
         self.turn = None
+        self._stop_attending()
         self._barge_in = self._no_burst()
         self._voice_counts = False
         self._alarms.cancel(Alarm.ENDPOINT, Alarm.FINAL)
@@ -86,7 +99,7 @@ class CallerInput:
             return self.keys.last_key
         return self._voice_start
 
-    def take(self, happening: SpeechStarted | SpeechStopped | BlockHeard | DigitHeard | Recognised) -> None:
+    def take(self, happening: CallerHappening) -> None:
         """Take what the caller did."""
         match happening:
             case SpeechStarted(position):
@@ -95,6 +108,8 @@ class CallerInput:
                 self._speech_stopped(position)
             case BlockHeard(end):
                 self._block_heard(end)
+            case VoiceJudged():
+                self._voice_judged(happening)
             case DigitHeard(digit, position):
                 self._key_pressed(digit, position)
             case Recognised(utterance, hypothesis):
@@ -126,6 +141,10 @@ class CallerInput:
         if self.turn is not None:
             self.turn.give_up(EngineTimeout("no final transcript in time"))
 
+    def verdict_is_late(self) -> None:
+        """The voice detector's deadline has passed: energy decides."""
+        self._voice_counts = self._voice_counts or self._barge_in.verdict_missing()
+
     def keys_paused(self) -> None:
         """The alarm between keys rang."""
         if self.keys is not None:
@@ -142,6 +161,7 @@ class CallerInput:
         self._alarms.cancel(Alarm.FINAL)
         self.turn.speech_started(position)
         self._barge_in.speech_started(position)
+        self._attend(position)
         self._voice_start = position
         self._look_again()
 
@@ -150,6 +170,7 @@ class CallerInput:
             return
         self.turn.speech_stopped(position)
         self._voice_counts = self._barge_in.speech_stopped(position)
+        self._stop_attending()
         self._look_again()
 
     def _block_heard(self, end: int) -> None:
@@ -162,6 +183,32 @@ class CallerInput:
         onset = self._listening.level_dbfs(start, start + samples_of(settings.min_speech_ms, rate_hz) - tail)
         latest = self._listening.level_dbfs(end - tail, end)
         self._voice_counts = self._voice_counts or self._barge_in.block_heard(end, onset, latest)
+
+    def _attend(self, burst: int) -> None:
+        """Have the voice detector, where there is one, listen to the burst that begins at this position."""
+        self._stop_attending()
+        if self._engines.voice_detector is None:
+            return
+        self._attended = self._listening.attend(self._engines.voice_detector, burst)
+        settings = self._settings.barge_in
+        wait = samples_of(settings.min_speech_ms + settings.confirm_ms, self._audio.rate_hz)
+        self._alarms.set(Alarm.VOICE, burst + wait)
+
+    def _stop_attending(self) -> None:
+        self._alarms.cancel(Alarm.VOICE)
+        if self._attended is not None:
+            self._listening.stop_attending(self._attended)
+        self._attended = None
+
+    def _voice_judged(self, judged: VoiceJudged) -> None:
+        """Take a verdict; those of bursts that are over say nothing about this one."""
+        if self._attended is None or judged.burst != self._barge_in.started:
+            return
+        self._voice_counts = self._voice_counts or self._barge_in.judged(judged.is_voice)
+        if judged.is_voice:
+            self._stop_attending()
+        else:
+            self._alarms.cancel(Alarm.VOICE)
 
     def _key_pressed(self, digit: str, position: int) -> None:
         """Collect a key; speech that goes on is forgotten."""
@@ -178,7 +225,9 @@ class CallerInput:
     def _no_burst(self) -> BargeIn:
         settings = self._settings.barge_in
         return BargeIn(
-            min_speech=samples_of(settings.min_speech_ms, self._audio.rate_hz), max_drop_db=settings.max_drop_db
+            min_speech=samples_of(settings.min_speech_ms, self._audio.rate_hz),
+            max_drop_db=settings.max_drop_db,
+            is_judged=self._engines.voice_detector is not None,
         )
 
     def _look_again(self) -> None:

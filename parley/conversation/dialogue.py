@@ -12,7 +12,7 @@ import logging
 from parley.conversation.agent_voice import AgentVoice
 from parley.conversation.alarms import Alarm, Alarms
 from parley.conversation.backchannels import Backchannel, backchannel_in
-from parley.conversation.caller_input import CallerInput
+from parley.conversation.caller_input import CallerHappening, CallerInput
 from parley.conversation.caller_turn import CallerTurn
 from parley.conversation.ending import DialogueEnd, early_end, scripted_end
 from parley.conversation.errors import EngineError
@@ -47,6 +47,7 @@ from parley.conversation.ports import (
     Script,
     SpeechStarted,
     SpeechStopped,
+    VoiceJudged,
 )
 from parley.conversation.record import PARTY_REPLACED, CallNote, EndReason, Turn
 from parley.conversation.resume_point import ResumePoint, Resumption
@@ -148,7 +149,7 @@ class Dialogue:
 
     def _take(self, happening: Happening) -> None:
         match happening:
-            case SpeechStarted() | SpeechStopped() | BlockHeard() | DigitHeard() | Recognised():
+            case SpeechStarted() | SpeechStopped() | BlockHeard() | VoiceJudged() | DigitHeard() | Recognised():
                 if self._is_meant_for_us(happening):
                     self._caller.take(happening)
             case RecognitionFailed(utterance, error):
@@ -183,7 +184,7 @@ class Dialogue:
             case Replaced(leg_id):
                 self._replaced(leg_id)
 
-    def _is_meant_for_us(self, happening: SpeechStarted | SpeechStopped | BlockHeard | DigitHeard | Recognised) -> bool:
+    def _is_meant_for_us(self, happening: CallerHappening) -> bool:
         """Tell the caller's answers from a "hello?" or a key before the greeting, and from the music of a hold."""
         match happening:
             case Recognised():
@@ -202,6 +203,8 @@ class Dialogue:
                 self._caller.keys_paused()
             case Alarm.FINAL:
                 self._caller.final_is_late()
+            case Alarm.VOICE:
+                self._caller.verdict_is_late()
             case Alarm.NO_INPUT:
                 self._silent()
             case Alarm.FILLER:

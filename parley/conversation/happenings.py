@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from parley.call_control import HangupCause
 from parley.conversation.errors import EngineError
-from parley.conversation.ports import AudioEvent, Hypothesis
+from parley.conversation.ports import AudioEvent, Hypothesis, VoiceJudged
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class DrainAsked:
 
 EngineHappening = Recognised | RecognitionFailed | SpeechQueued | SpeechFailed
 CallHappening = Answered | Held | Retrieved | Replaced | HungUp | TakenAway | ControlLost | DrainAsked
-Happening = AudioEvent | BlockHeard | EngineHappening | CallHappening
+Happening = AudioEvent | BlockHeard | VoiceJudged | EngineHappening | CallHappening
 
 
 class Inbox:

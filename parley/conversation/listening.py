@@ -8,12 +8,21 @@ from collections import deque
 from media_core.pcm import level_dbfs
 from parley.conversation.errors import EngineError, EngineTimeout
 from parley.conversation.happenings import BlockHeard, Inbox, Recognised, RecognitionFailed
-from parley.conversation.ports import AudioBlock, CallAudio, RecognitionRequest, Recognizer
+from parley.conversation.ports import (
+    AudioBlock,
+    CallAudio,
+    RecognitionRequest,
+    Recognizer,
+    VoiceBurst,
+    VoiceDetector,
+)
 from parley.conversation.streams import closing
 from parley.conversation.timings import samples_of
 
 RING_MS = 2000
 """Kept for pre-roll and for a look back at an onset."""
+LEAD_IN_MS = 256
+"""Audio before a burst that a voice detector hears too: it judges by what came before."""
 MAX_UTTERANCE_BLOCKS = 600
 """36 s in blocks of 60 ms. An utterance with holes is worth less than a late one, so nothing is dropped before."""
 
@@ -111,6 +120,7 @@ class Listening:
         self._ring_blocks: deque[AudioBlock] = deque()
         self._ring = samples_of(RING_MS, audio.rate_hz)
         self._utterances: list[Utterance] = []
+        self._bursts: list[VoiceBurst] = []
         self._opened = 0
 
     async def run(self) -> None:
@@ -128,6 +138,21 @@ class Listening:
         utterance.start(self._tasks)
         return utterance
 
+    def attend(self, detector: VoiceDetector, burst: int) -> VoiceBurst:
+        """Let a voice detector listen to a burst that begins at this position; its verdicts go to the inbox."""
+        attended = detector.attend(self._audio.rate_hz, burst, self._inbox.post)
+        first = burst - samples_of(LEAD_IN_MS, self._audio.rate_hz)
+        for block in self._ring_blocks:
+            if pcm := _part(block, first, block.position + len(block.pcm) // 2):
+                attended.hear(max(first, block.position), pcm)
+        self._bursts.append(attended)
+        return attended
+
+    def stop_attending(self, attended: VoiceBurst) -> None:
+        """Let the detector listen no longer. May be called twice."""
+        attended.close()
+        self._bursts = [burst for burst in self._bursts if burst is not attended]
+
     def level_dbfs(self, start: int, end: int) -> float:
         """Return the level of the caller's audio between two positions; -100 where it is not kept."""
         return level_dbfs(b"".join(_part(block, start, end) for block in self._ring_blocks))
@@ -141,6 +166,8 @@ class Listening:
         for utterance in self._utterances:
             if not utterance.audio.add(block.pcm):
                 utterance.fail(EngineTimeout("the recogniser does not keep up with the caller"))
+        for burst in self._bursts:
+            burst.hear(block.position, block.pcm)
         if self._utterances:
             self._inbox.post(BlockHeard(end))
 

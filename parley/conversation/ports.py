@@ -9,7 +9,7 @@ Positions are samples on the call's session clock: 0 when its media started, adv
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -59,6 +59,9 @@ __all__ = [
     "TextDelta",
     "Tool",
     "ToolCall",
+    "VoiceBurst",
+    "VoiceDetector",
+    "VoiceJudged",
     "Word",
     "WordTime",
 ]
@@ -203,6 +206,50 @@ class Synthesizer(Protocol):
         """Yield the sentence's audio at `request.rate_hz` as it becomes ready.
 
         Raises EngineError. Closing the iterator abandons the rest.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceJudged:
+    """What a voice detector has found in a burst of sound from the caller."""
+
+    burst: int
+    """Position at which the burst began."""
+    position: int
+    """One past the last sample that was looked at."""
+    is_voice: bool
+    """True: somebody speaks. False: nobody does so far; a voice may still begin."""
+
+
+class VoiceBurst(Protocol):
+    """One burst of sound that a voice detector listens to."""
+
+    def hear(self, position: int, pcm: bytes) -> None:
+        """Take the next audio, which never waits; a moment from before the burst helps.
+
+        position: of its first sample; what is missing before it was lost.
+        pcm: int16 little-endian mono.
+        """
+        ...
+
+    def close(self) -> None:
+        """The burst is over: nothing more is told about it. May be called twice."""
+        ...
+
+
+class VoiceDetector(Protocol):
+    """Tells voices from other sounds, where the energy of a sound says too little; for any number of calls at once.
+
+    Whoever asks goes on without a verdict that does not come in time: none is promised.
+    """
+
+    def attend(self, rate_hz: int, burst: int, tell: Callable[[VoiceJudged], None]) -> VoiceBurst:
+        """Listen to a burst that begins at this position.
+
+        rate_hz: 8000 or 16000.
+        tell: called from the event loop, never within `hear()`: at most once that nobody speaks so far, and once
+        that somebody does, which is the last about this burst.
         """
         ...
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from parley.conversation.flow.step import AnswerKind, Line
-from parley.conversation.ports import Recognizer, Synthesizer
+from parley.conversation.ports import Recognizer, Synthesizer, VoiceDetector
 
 PATIENCE_MS: Mapping[AnswerKind, int] = {
     AnswerKind.YES_NO: 450,
@@ -40,6 +40,8 @@ class BargeInSettings:
     """How much of the newest audio shows whether the voice goes on: the voice detector's hangover hides it."""
     max_drop_db: float = 25.0
     """A tail quieter than the onset by more than this is silence after a short sound; stop consonants drop less."""
+    confirm_ms: int = 40
+    """How long after `min_speech_ms` a voice detector's verdict is waited for; without one in time energy decides."""
     backchannel_ms: int = 700
     """An interruption no longer than this that means nothing ("uh-huh", a cough) lets the agent go on."""
 
@@ -80,6 +82,8 @@ class Engines:
     recognizer: Recognizer
     synthesizer: Synthesizer
     language: str = "en"
+    voice_detector: VoiceDetector | None = None
+    """Tells the caller's voice over the agent's from other sounds; None: their energy decides alone."""
     fallback_synthesizer: Synthesizer | None = None
     """Takes over for the rest of the call when `synthesizer` fails."""
     voice: str = ""

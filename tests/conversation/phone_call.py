@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from parley.call_control import HangupCause
 from parley.conversation.flow.step import AnswerKind, HangUp, KeyPlan, Line, Listen, Next, Step, Transfer
-from parley.conversation.ports import Script, Synthesizer
+from parley.conversation.ports import Script, Synthesizer, VoiceDetector
 from parley.conversation.record import CallStart
 from parley.conversation.resume_point import Resumption
 from parley.conversation.session import CallSession, SessionEnd
@@ -70,6 +70,7 @@ class PhoneCall:
         clock: FakeClock,
         script: Script | None,
         resumption: Resumption | None,
+        voice_detector: VoiceDetector | None,
     ) -> None:
         """Offer the call, or let it be taken up."""
         self.clock = clock
@@ -80,7 +81,11 @@ class PhoneCall:
         """Used unless another script was given."""
         self.log = log or FakeCallLog(clock=clock)
         engines = Engines(
-            self.recognizer, synthesizer or self.synthesizer, fallback_synthesizer=fallback, fillers=fillers
+            self.recognizer,
+            synthesizer or self.synthesizer,
+            voice_detector=voice_detector,
+            fallback_synthesizer=fallback,
+            fillers=fillers,
         )
         self.session = CallSession(
             *(START, script or self.script, engines),
@@ -172,6 +177,7 @@ async def offering(
     clock: FakeClock | None = None,
     script: Script | None = None,
     resumption: Resumption | None = None,
+    voice_detector: VoiceDetector | None = None,
 ) -> AsyncGenerator[PhoneCall]:
     """Offer a call; at the end it is hung up if it is not over, and nothing of it may be left running."""
     call = PhoneCall(
@@ -185,6 +191,7 @@ async def offering(
         clock=clock or FakeClock(),
         script=script,
         resumption=resumption,
+        voice_detector=voice_detector,
     )
     try:
         await settle()
@@ -211,6 +218,7 @@ async def talking(
     settings: DialogueSettings | None = None,
     clock: FakeClock | None = None,
     script: Script | None = None,
+    voice_detector: VoiceDetector | None = None,
 ) -> AsyncGenerator[PhoneCall]:
     """Offer a call and answer it."""
     async with offering(
@@ -223,6 +231,7 @@ async def talking(
         settings=settings,
         clock=clock,
         script=script,
+        voice_detector=voice_detector,
     ) as call:
         await call.answered()
         yield call

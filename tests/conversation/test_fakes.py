@@ -18,10 +18,12 @@ from parley.conversation.ports import (
 from tests.contract.chat_model_contract import ChatModelContract
 from tests.contract.recognizer_contract import FailingRecognizerContract, RecognizerContract, SpokenUtterance
 from tests.contract.synthesizer_contract import FailingSynthesizerContract, SynthesizerContract
+from tests.contract.voice_detector_contract import Sounds, VoiceDetectorContract
 from tests.fakes.chat_model import FakeChatModel
 from tests.fakes.clock import FakeClock
 from tests.fakes.recognizer import FakeRecognizer, Hears
 from tests.fakes.synthesizer import FakeSynthesizer
+from tests.fakes.voice_detector import FakeVoiceDetector
 
 GONE = EngineUnavailable("the worker is gone")
 
@@ -52,6 +54,22 @@ class TestFakeRecognizer(RecognizerContract, FailingRecognizerContract):
     @pytest.fixture
     def in_use(self, recognizer: FakeRecognizer) -> Callable[[], int]:
         return lambda: recognizer.open
+
+
+class TestFakeVoiceDetector(VoiceDetectorContract):
+    """Against the suite."""
+
+    @pytest.fixture
+    def detector(self) -> FakeVoiceDetector:
+        return FakeVoiceDetector(lambda pcm: b"v" in pcm)
+
+    @pytest.fixture
+    def sounds(self) -> Sounds:
+        return Sounds(8000, voice=b"v" * 16000, noise=b"n" * 16000)
+
+    @pytest.fixture
+    def in_use(self, detector: FakeVoiceDetector) -> Callable[[], int]:
+        return lambda: detector.open
 
 
 class TestFakeSynthesizer(SynthesizerContract, FailingSynthesizerContract):
