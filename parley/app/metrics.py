@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, Metric
@@ -21,9 +22,10 @@ from parley.store import StoreError
 RESPONSE_BUCKETS_S = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 8.0)
 STAGE_BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0)
 BARGE_IN_BUCKETS_S = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0)
+VERDICT_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.5)
 GREETING_BUCKETS_S = (0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0)
 
-QUEUES = ("happenings", "facts", "recordings", "queue_notes", "speech_cache", "log_lines")
+QUEUES = ("happenings", "facts", "recordings", "queue_notes", "speech_cache", "log_lines", "voice")
 """Bounded queues whose losses no other metric counts (docs/architecture.md, "Queues")."""
 STAGES = ("endpoint", "asr", "llm", "tts", "playout")
 """Stages of a response, in order; each is a field `<stage>_ms` of TurnTimings."""
@@ -38,6 +40,8 @@ ENGINE_COUNTS = (
     *("dropped_by_kernel", "unsent", "dropped_events", "cpu_s"),
 )
 """Of EngineStats."""
+VOICE_COUNTS = ("bursts", "runs", "chunks", "voices", "doubts", "lost")
+"""Of the neural voice detector."""
 TICK_SHARES = (0.5, 0.99, 0.999)
 
 
@@ -146,6 +150,17 @@ class Metrics:
         self._speech_cache = Gauge(
             "parley_speech_cache_bytes", "Speech that the node keeps in memory.", registry=self.registry
         )
+        self._verdict = Histogram(
+            "parley_voice_verdict_seconds",
+            "A burst's newest audio given to the neural voice detector to its verdict.",
+            buckets=VERDICT_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._voice_counts = Gauge(
+            "parley_voice_detector", "What the neural voice detector has done.", ["kind"], registry=self.registry
+        )
+        for kind in VOICE_COUNTS:
+            self._voice_counts.labels(kind)
         ProcessCollector(registry=self.registry)
         for kind in AudioStats.__dataclass_fields__:
             self._media.labels(kind)
@@ -234,6 +249,16 @@ class Metrics:
     def watch_speech_cache(self, used_bytes: Callable[[], int]) -> None:
         """Show from now on how much speech is kept in memory."""
         self._speech_cache.set_function(used_bytes)
+
+    def watch_voice_detector(self, count: Callable[[str], int]) -> None:
+        """Show from now on what the neural voice detector counts, asked by one of VOICE_COUNTS."""
+        for kind in VOICE_COUNTS:
+            self._voice_counts.labels(kind).set_function(partial(count, kind))
+        self.watch_dropped("voice", partial(count, "lost"))
+
+    def voice_judged(self, seconds: float) -> None:
+        """Time a verdict of the neural voice detector."""
+        self._verdict.observe(seconds)
 
     def pbx_connected(self, connected: bool) -> None:
         """Tell whether the PBX is connected."""

@@ -38,6 +38,7 @@ from parley.app.settings import Settings
 from parley.app.settings_tables import AmiSettings
 from parley.app.stop_signals import StopSignals
 from parley.app.switchboard import Switchboard
+from parley.app.voice_detection import voice_detector
 from parley.app.whispers import Whispers
 from parley.call_control import CallControl, CallControlError, PbxUnavailable
 from parley.inference.client import RemoteRecognizer, RemoteSynthesizer
@@ -141,6 +142,7 @@ class Node:
             metrics=self._metrics,
             clock=self._clock,
             whispers=Whispers(settings.whispers_dir, self._synthesizer),
+            voice_detector=stack.enter_context(voice_detector(settings, self._metrics)),
             arrivals=arrivals,
         )
         self._switchboard = Switchboard(self._services)

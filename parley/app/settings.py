@@ -27,6 +27,7 @@ from parley.app.settings_tables import (
     MediaSettings,
     RecordingSettings,
     SettingsError,
+    VadSettings,
     WorkerSettings,
 )
 
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     """Searched before the flows that come with Parley."""
     asterisk: AsteriskSettings = AsteriskSettings()
     media: MediaSettings = MediaSettings()
+    vad: VadSettings = VadSettings()
     worker: WorkerSettings = WorkerSettings()
     engines: EngineSettings = EngineSettings()
     http: HttpSettings = HttpSettings()
@@ -144,6 +146,11 @@ class Settings(BaseSettings):
     def whispers_dir(self) -> Path:
         """Where summaries for queue agents lie until they have been heard."""
         return self.data_dir / "whispers"
+
+    @property
+    def models_dir(self) -> Path:
+        """Where `parley models pull` puts models."""
+        return self.data_dir / "models"
 
     @property
     def speech_cache_dir(self) -> Path:

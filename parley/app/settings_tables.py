@@ -210,6 +210,15 @@ class MediaSettings(Section):
         return self
 
 
+class VadSettings(Section):
+    """What tells the caller's voice over the agent's from other sounds."""
+
+    engine: Literal["energy", "silero"] = "energy"
+    """silero: what is loud enough must also sound like a voice; needs the extra `vad` and its model."""
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    """How sure silero must be of a voice."""
+
+
 class WorkerSettings(Section):
     """The inference worker."""
 

@@ -22,7 +22,8 @@ from parley.conversation.timings import samples_of
 RING_MS = 2000
 """Kept for pre-roll and for a look back at an onset."""
 LEAD_IN_MS = 256
-"""Audio before a burst that a voice detector hears too: it judges by what came before."""
+"""Audio before a burst that a voice detector hears too: it judges by what came before. Twice as much finds 1 voice in
+80 sooner and costs twice as much."""
 MAX_UTTERANCE_BLOCKS = 600
 """36 s in blocks of 60 ms. An utterance with holes is worth less than a late one, so nothing is dropped before."""
 

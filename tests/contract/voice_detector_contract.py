@@ -27,7 +27,7 @@ BURST = 4000
 
 @dataclass(frozen=True, slots=True)
 class Sounds:
-    """What a detector must tell apart, each from its first sample on, half a second or longer."""
+    """What a detector must tell apart, each from its first sample on: 0.5 to 0.9 s, which are heard at once."""
 
     rate_hz: int
     voice: bytes
