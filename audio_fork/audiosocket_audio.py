@@ -1,72 +1,64 @@
 """One call's audio over AudioSocket: the PBX connects to us by TCP and shows the id that we have issued.
 
-`AudioSocketServer.expect()` makes it; it can be handed to a conversation before the PBX has connected. Asterisk plays
-what it gets at once, so our clock paces, one frame every 20 ms.
+`AudioSocketServer.expect()` makes it; it can be handed to a conversation before the PBX has connected. From then on the
+media engine reads and writes the connection. Asterisk plays what it gets at once, so our clock paces.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from typing import Protocol
 
-from audio_fork.audiosocket_protocol import AUDIO_KIND, AUDIO_KINDS, Kind, Message, encode
-from audio_fork.call_audio import CallAudioBase
-from audio_fork.caller_stream import FrameReceiver
-from audio_fork.clock import PlayoutClock
-from audio_fork.codecs import Codec
+from audio_fork.codecs import check_audiosocket_codec
 from audio_fork.errors import NoPeer
+from audio_fork.media_engine import MediaEngine
+from audio_fork.paced_audio import PacedAudio
+from media_core.engine_events import EventKind, PeerEnd
 from media_core.events import DigitHeard
 
 logger = logging.getLogger(__name__)
 
-MAX_UNSENT_FRAMES = 20
-"""400 ms on their way to a PBX that does not acknowledge them. Asterisk plays at once whatever comes: more would be
-heard in one burst when the network is back."""
-DIGITS = frozenset(b"0123456789*#ABCD")
+REASONS = {
+    PeerEnd.CLOSED: "the PBX closed the connection",
+    PeerEnd.HUNG_UP: "the PBX hung up",
+    PeerEnd.FAILED: "the PBX reports an error",
+    PeerEnd.LOST_ITS_PLACE: "the PBX sent what is no AudioSocket message",
+}
 
 
 class Link(Protocol):
     """The PBX's connection, once it has shown the id."""
 
-    @property
-    def unsent_octets(self) -> int:
-        """What has not reached the PBX yet."""
-        ...
-
-    def send(self, octets: bytes) -> None:
-        """Send, never waiting."""
-        ...
-
     def close(self) -> None:
-        """Hang up. May be called twice."""
+        """Wait for the PBX to close it: the engine has said that it is over. May be called twice."""
         ...
 
 
-class AudioSocketAudio(CallAudioBase):
+class AudioSocketAudio(PacedAudio):
     """A call's audio connection that begins when the PBX connects with `connection_id`."""
 
     def __init__(
         self,
-        codec: Codec,
-        clock: PlayoutClock,
+        engine: MediaEngine,
+        codec: str,
         connection_id: str,
         *,
         digits: bool = False,
         withdraw: Callable[[str], None],
     ) -> None:
-        """Wait for the PBX's connection; `AudioSocketServer.expect()` is the way to make one.
+        """Take a place on the engine and wait for the PBX; `AudioSocketServer.expect()` is the way to make one.
 
         digits: report keys that come in the media. withdraw: called with the id when nobody waits for it any more.
+        Raises UnknownCodec, TooManyCalls.
         """
-        self._receiver = FrameReceiver(codec)
-        super().__init__(codec, self._receiver, clock)
+        check_audiosocket_codec(codec)
+        super().__init__(engine, engine.admit_connection(codec))
         self.connection_id = connection_id
         self._digits = digits
         self._withdraw = withdraw
-        self._kind = AUDIO_KIND[codec.name]
-        self._encode = codec.new_encoder()
         self._link: Link | None = None
         self._decided = asyncio.Event()
         self._over = asyncio.Event()
@@ -77,7 +69,7 @@ class AudioSocketAudio(CallAudioBase):
         Raises NoPeer when it does not within the time given to `expect()`. Cancelling: the id stays valid.
         """
         await self._decided.wait()
-        if not self._begun:
+        if self._link is None:
             raise NoPeer("Asterisk did not connect to the AudioSocket port in time, or the call was over before")
 
     async def over(self) -> None:
@@ -85,7 +77,8 @@ class AudioSocketAudio(CallAudioBase):
         await self._over.wait()
 
     async def aclose(self) -> None:
-        """Close; may be called twice."""
+        """End the media and hang up; the id is void. May be called twice."""
+        await super().aclose()
         self.close()
 
     def close(self) -> None:
@@ -93,14 +86,13 @@ class AudioSocketAudio(CallAudioBase):
         self._withdraw(self.connection_id)
         self._end()
         self._decided.set()
-        self._hang_up()
 
     # --- what the server does -------------------------------------------------------------------------------
 
-    def begin(self, link: Link) -> None:
-        """Start the media: the PBX has connected and shown the id."""
+    def begin(self, link: Link, sock: socket.socket) -> None:
+        """Start the media: the PBX has connected and shown the id. Raises EngineError of media_core."""
+        self.session.link(sock, keys=self._digits)
         self._link = link
-        self._begin()
         self._decided.set()
 
     def give_up(self) -> None:
@@ -108,57 +100,25 @@ class AudioSocketAudio(CallAudioBase):
         self._end()
         self._decided.set()
 
-    def take(self, message: Message) -> None:
-        """Take a message of the PBX's; after the end they are ignored."""
-        if self._ended:
-            return
-        if message.kind == self._kind:
-            self._receiver.take(message.payload, max(0, self._position_at(self._clock.now_s())))
-        elif message.kind == Kind.DTMF:
-            self._take_key(message.payload)
-        elif message.kind == Kind.HANGUP:
-            self.fail("the PBX hung up")
-            self._hang_up()
-        elif message.kind == Kind.ERROR:
-            self.fail("the PBX reports an error")
-            self._hang_up()
-        elif message.kind in AUDIO_KINDS:
-            self._receiver.unexpected += 1
-        else:
-            self._receiver.garbage += 1
+    # --- what the engine tells ------------------------------------------------------------------------------
+
+    def take(self, kind: EventKind, position: int, value: int, code: int) -> None:
+        """Take an event of the engine's (see `EngineCall`)."""
+        match kind:
+            case EventKind.PEER_GONE:
+                self.fail(REASONS[PeerEnd(code)])
+            case EventKind.DIGIT_PRESSED:
+                self._events.put(DigitHeard(chr(code), position))
+            case _:
+                super().take(kind, position, value, code)
 
     # --- inside ---------------------------------------------------------------------------------------------
 
     def _end(self) -> None:
+        unsent = self.stats().unsent
+        if self._final is None and unsent:
+            logger.warning("the PBX did not take all of the audio in time", extra={"frames": unsent})
         super()._end()
         self._over.set()
-
-    def _hang_up(self) -> None:
         if self._link is not None:
             self._link.close()
-
-    def _take_key(self, payload: bytes) -> None:
-        """Report a key, if it is for us to report: a leg's keys come by the PBX's own events as well."""
-        if len(payload) != 1 or payload[0] not in DIGITS:
-            self._receiver.garbage += 1
-        elif self._digits:
-            self._events.put(DigitHeard(payload.decode(), self.position))
-        else:
-            self._receiver.unexpected += 1
-
-    def _speak(self, sending: bool) -> None:
-        if not sending:
-            self._fell_silent()
-            return
-        frame = self._playout.next_frame()
-        self._send(encode(self._kind, self._encode(frame.pcm)))
-        self._went_out(frame, self.position)
-
-    def _send(self, octets: bytes) -> None:
-        if self._link is not None and self._link.unsent_octets < MAX_UNSENT_FRAMES * len(octets):
-            self._link.send(octets)
-            self._counts.sent += 1
-            return
-        self._counts.unsent += 1
-        if self._counts.unsent == 1:
-            logger.warning("the PBX does not take the audio in time")

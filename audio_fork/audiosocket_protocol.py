@@ -1,91 +1,42 @@
-"""AudioSocket's messages: octets in, messages out, and back. Pure, no I/O.
+"""The first message of an AudioSocket connection, by which the PBX shows who it is. Pure, no I/O.
 
-A message is one octet of kind, two of length (big-endian) and the payload. Asterisk sends the kinds of `Kind`; it
-closes the connection without a word when a call ends.
+A message is one octet of kind, two of length (big-endian) and the payload. What follows the id is read by the media
+engine (media_core/native/audiosocket.h).
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from enum import IntEnum
 from uuid import UUID
 
 from audio_fork.errors import BadPeer
 
+ID_KIND = 0x01
 ID_OCTETS = 16
-MAX_PAYLOAD_OCTETS = 32_000
-"""A second of 16 kHz audio. Asterisk sends 20 ms at a time."""
+"""The connection's UUID, binary."""
 _HEADER = struct.Struct("!BH")
 
 
-class Kind(IntEnum):
-    """What a message holds."""
+class IdMessage:
+    """Takes the message as it comes, and not an octet more."""
 
-    HANGUP = 0x00
-    ID = 0x01
-    """The connection's UUID, binary; the first message of every connection."""
-    DTMF = 0x03
-    """One key, ASCII."""
-    SLIN = 0x10
-    """Linear PCM, little-endian, 8 kHz; the kinds up to 0x18 are higher rates."""
-    SLIN16 = 0x12
-    ERROR = 0xFF
+    def __init__(self) -> None:
+        """Begin at the start of a connection."""
+        self._octets = bytearray(_HEADER.size + ID_OCTETS)
+        self._size = 0
 
+    def room(self) -> memoryview:
+        """Return where the octets that are missing belong."""
+        return memoryview(self._octets)[self._size :]
 
-AUDIO_KIND = {"slin": Kind.SLIN, "slin16": Kind.SLIN16}
-"""Kind of the audio messages of a codec."""
-AUDIO_KINDS = range(0x10, 0x19)
-"""All rates that Asterisk knows."""
+    def came(self, octets: int) -> str | None:
+        """Note that so many have been written there; return the id, lower case, when it is whole.
 
-
-@dataclass(slots=True)
-class Message:
-    """One message; `kind` may be one that has no name here."""
-
-    kind: int
-    payload: bytes
-
-
-class MessageReader:
-    """Cuts what comes over a connection into messages, however it was split on the way."""
-
-    def __init__(self, max_payload_octets: int = MAX_PAYLOAD_OCTETS) -> None:
-        """Begin at the start of a message."""
-        self.max_payload_octets = max_payload_octets
-        """Longer messages are none of the PBX's."""
-        self._octets = bytearray()
-
-    def add(self, octets: bytes) -> None:
-        """Take what came."""
-        self._octets += octets
-
-    def next(self) -> Message | None:
-        """Return the next message that is complete.
-
-        Raises BadPeer for a message longer than `max_payload_octets`: its sender is no AudioSocket, or has lost its
-        place in the stream. Nothing useful can follow.
+        Raises BadPeer as soon as it is clear that this is no id.
         """
-        if len(self._octets) < _HEADER.size:
+        self._size += octets
+        if self._size >= _HEADER.size and _HEADER.unpack_from(self._octets) != (ID_KIND, ID_OCTETS):
+            raise BadPeer("the first message of an AudioSocket connection must be its id")
+        if self._size < len(self._octets):
             return None
-        kind, length = _HEADER.unpack_from(self._octets)
-        if length > self.max_payload_octets:
-            raise BadPeer(f"an AudioSocket message of kind {kind:#04x} with {length} octets")
-        end = _HEADER.size + length
-        if end > len(self._octets):
-            return None
-        payload = bytes(self._octets[_HEADER.size : end])
-        del self._octets[:end]
-        return Message(kind, payload)
-
-
-def encode(kind: Kind, payload: bytes = b"") -> bytes:
-    """Return the message on the wire."""
-    return _HEADER.pack(kind, len(payload)) + payload
-
-
-def connection_id_of(message: Message) -> str:
-    """Return the UUID of an identifying message, lower case. Raises BadPeer for any other message."""
-    if message.kind != Kind.ID or len(message.payload) != ID_OCTETS:
-        raise BadPeer("the first message of an AudioSocket connection must be its id")
-    return str(UUID(bytes=message.payload))
+        return str(UUID(bytes=bytes(self._octets[_HEADER.size :])))

@@ -1,7 +1,7 @@
 """The TCP port to which the PBX connects with a call's audio (AudioSocket).
 
 A node runs one. Only ids that `expect()` has issued are let in, each once and within seconds; everybody else is
-refused, counted and logged without flooding. The asyncio side of `audiosocket_protocol`.
+refused, counted and logged without flooding. A connection that has shown its id is the media engine's from then on.
 """
 
 from __future__ import annotations
@@ -10,23 +10,15 @@ import asyncio
 import errno
 import socket
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from audio_fork.audiosocket_audio import AudioSocketAudio
-from audio_fork.audiosocket_protocol import (
-    ID_OCTETS,
-    MAX_PAYLOAD_OCTETS,
-    Kind,
-    MessageReader,
-    connection_id_of,
-    encode,
-)
-from audio_fork.clock import PlayoutClock
-from audio_fork.codecs import audiosocket_codec
+from audio_fork.audiosocket_protocol import IdMessage
 from audio_fork.errors import BadPeer, NoFreePort
+from audio_fork.media_engine import MediaEngine
 from audio_fork.refusals import Refusals
-from audio_fork.sockets import Address, not_our_address, notice_dead_peer, unacknowledged_octets
+from audio_fork.sockets import Address, not_our_address, notice_dead_peer
 
 CONNECT_WITHIN_S = 5.0
 """How long an id waits for its connection."""
@@ -34,6 +26,8 @@ IDENTIFY_WITHIN_S = 2.0
 """For the first message of a connection, all of it."""
 HANG_UP_WITHIN_S = 2.0
 """For the PBX to close the connection after we have hung up."""
+IGNORED_OCTETS = 4096
+"""Read at once of what does not count any more."""
 BACKLOG = 100
 """Connections that the system keeps for us."""
 MAX_UNIDENTIFIED = 256
@@ -45,12 +39,13 @@ accepts one connection in each round, and reads the PBX's id before it accepts t
 class AudioSocketServer:
     """Listens for AudioSocket connections; close with `aclose()`."""
 
-    def __init__(self, *, clock: PlayoutClock | None = None, on_refused: Callable[[str], None] | None = None) -> None:
+    def __init__(self, engines: Sequence[MediaEngine], *, on_refused: Callable[[str], None] | None = None) -> None:
         """Prepare; `listen()` opens the port.
 
-        clock: None for the one that all calls of the running event loop share. on_refused: told each reason.
+        engines: carry the media, each call on the one with the fewest. on_refused: told each reason.
         """
-        self._clock = clock
+        self.engines = engines
+        """They carry the media."""
         self._refusals = Refusals("connection to the AudioSocket port refused", on_refused)
         self._expected: dict[str, tuple[AudioSocketAudio, asyncio.TimerHandle]] = {}
         self._connections: set[_Connection] = set()
@@ -84,6 +79,11 @@ class AudioSocketServer:
         return self._refusals.by_reason
 
     @property
+    def connections(self) -> int:
+        """Connections that are open, of strangers and of calls."""
+        return len(self._connections)
+
+    @property
     def unidentified(self) -> int:
         """Connections that have not shown an id yet."""
         return len(self._unidentified)
@@ -97,13 +97,8 @@ class AudioSocketServer:
         Raises UnknownCodec.
         """
         connection_id = str(uuid.uuid4())
-        audio = AudioSocketAudio(
-            audiosocket_codec(codec),
-            self._clock or PlayoutClock.of_running_loop(),
-            connection_id,
-            digits=digits,
-            withdraw=self._withdraw,
-        )
+        engine = min(self.engines, key=lambda engine: engine.calls)
+        audio = AudioSocketAudio(engine, codec, connection_id, digits=digits, withdraw=self._withdraw)
         timer = asyncio.get_running_loop().call_later(within_s, self._give_up, connection_id)
         self._expected[connection_id] = (audio, timer)
         return audio
@@ -163,14 +158,16 @@ class AudioSocketServer:
             audio.give_up()
 
 
-class _Connection(asyncio.Protocol):
-    """One TCP connection: a stranger until it shows a valid id, then a call's `Link`."""
+class _Connection(asyncio.BufferedProtocol):
+    """One TCP connection: a stranger until it shows a valid id, then a call's `Link`.
+
+    Not an octet behind the id is read here: the media engine reads on where the id ends, on a descriptor of its own.
+    """
 
     def __init__(self, server: AudioSocketServer) -> None:
         self._server = server
-        self._reader = MessageReader(max_payload_octets=ID_OCTETS)
+        self._id = IdMessage()
         self._transport: asyncio.Transport | None = None
-        self._socket: socket.socket | None = None
         self._audio: AudioSocketAudio | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._over = False
@@ -178,27 +175,16 @@ class _Connection(asyncio.Protocol):
 
     # --- a call's link --------------------------------------------------------------------------------------
 
-    @property
-    def unsent_octets(self) -> int:
-        """What has not reached the PBX yet."""
-        if self._transport is None or self._socket is None:
-            return 0
-        return self._transport.get_write_buffer_size() + unacknowledged_octets(self._socket)
-
-    def send(self, octets: bytes) -> None:
-        """Send, never waiting."""
-        if self._transport is not None and not self._over:
-            self._transport.write(octets)
-
     def close(self) -> None:
-        """Hang up, and let the PBX close the connection. May be called twice.
+        """Let the PBX close the connection. May be called twice.
 
         A connection that is cut instead ends the caller's call where it was the dialplan's AudioSocket().
         """
-        if not self._over:
-            self.send(encode(Kind.HANGUP))
-            self._over = True
-            self._wait(HANG_UP_WITHIN_S, self.abort)
+        if self._transport is None or self._over:
+            return
+        self._over = True
+        self._wait(HANG_UP_WITHIN_S, self.abort)
+        self._transport.resume_reading()
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -221,37 +207,34 @@ class _Connection(asyncio.Protocol):
         """Wait for the id."""
         self._transport = cast(asyncio.Transport, transport)
         self._server.admit(self)
-        self._socket = self._transport.get_extra_info("socket")
         notice_dead_peer(self._socket)
         self._wait(IDENTIFY_WITHIN_S, lambda: self.refuse("no_id"))
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return room for what comes: for the rest of the id, or for what does not count any more."""
+        return memoryview(bytearray(IGNORED_OCTETS)) if self._over else self._id.room()
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Take what came."""
         if self._over:
             return
-        self._reader.add(data)
         try:
-            while not self._over and (message := self._reader.next()) is not None:
-                if self._audio is None:
-                    self._identify(connection_id_of(message))
-                else:
-                    self._audio.take(message)
+            connection_id = self._id.came(nbytes)
         except BadPeer:
-            if self._audio is None:
-                self.refuse("no_audiosocket")
-            else:
-                self._audio.fail("the PBX sent what is no AudioSocket message")
-                self.close()
+            self.refuse("no_audiosocket")
+            return
+        if connection_id is not None:
+            self._identify(connection_id)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is closed, by whomever."""
         self._stop_waiting()
         self._server.forget(self)
-        if self._audio is not None:
-            self._audio.fail("the PBX closed the connection")
-        elif not self._over:
+        if self._audio is None and not self._over:
             self._server.refuse("closed", self._stranger)
         self._over = True
+        if self._audio is not None:
+            self._audio.fail("the PBX closed the connection")
 
     # --- inside ---------------------------------------------------------------------------------------------
 
@@ -263,8 +246,9 @@ class _Connection(asyncio.Protocol):
         self._stop_waiting()
         self._server.settle(self)
         self._audio = audio
-        self._reader.max_payload_octets = MAX_PAYLOAD_OCTETS
-        audio.begin(self)
+        if self._transport is not None:
+            self._transport.pause_reading()
+            audio.begin(self, self._socket)
 
     def _wait(self, delay_s: float, then: Callable[[], None]) -> None:
         self._stop_waiting()
@@ -274,6 +258,10 @@ class _Connection(asyncio.Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    @property
+    def _socket(self) -> socket.socket:
+        return cast(socket.socket, self._transport.get_extra_info("socket")) if self._transport else socket.socket()
 
     @property
     def _stranger(self) -> str:

@@ -6,18 +6,16 @@ back to the caller (no receive map for payload types above 34). Over AudioSocket
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TypeVar
 
 from audio_fork.errors import UnknownCodec
 from media_core.g711 import alaw_decode, alaw_encode, ulaw_decode, ulaw_encode
 
-RTP_RATES_HZ = {"ulaw": 8000, "alaw": 8000, "slin": 8000, "g722": 16000}
-"""Rate of the PCM of each codec that travels over RTP; the media engine translates them."""
+RTP_CODECS = ("ulaw", "alaw", "slin", "g722")
+AUDIOSOCKET_CODECS = ("slin", "slin16")
 
 Transcode = Callable[[bytes], bytes]
-Offered = TypeVar("Offered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +43,25 @@ class Codec:
         return self.frame_samples * self.octets_per_sample
 
 
-def rtp_rate_hz(name: str) -> int:
-    """Return the rate of the PCM of a codec over RTP. Raises UnknownCodec."""
-    return _chosen(name, RTP_RATES_HZ, "RTP")
+def check_rtp_codec(name: str) -> None:
+    """Raise UnknownCodec where this codec does not travel over RTP."""
+    _check(name, RTP_CODECS, "RTP")
 
 
-def audiosocket_codec(name: str) -> Codec:
-    """Return the codec of this name for AudioSocket. Raises UnknownCodec."""
-    return _chosen(name, _OVER_AUDIOSOCKET, "AudioSocket")
+def check_audiosocket_codec(name: str) -> None:
+    """Raise UnknownCodec where this codec does not travel over AudioSocket."""
+    _check(name, AUDIOSOCKET_CODECS, "AudioSocket")
 
 
 def websocket_codec(name: str) -> Codec:
     """Return the codec of this name for Asterisk's WebSocket channel. Raises UnknownCodec."""
-    return _chosen(name, _OVER_WEBSOCKET, "WebSocket")
+    _check(name, _OVER_WEBSOCKET, "WebSocket")
+    return _OVER_WEBSOCKET[name]
 
 
-def _chosen(name: str, offered: Mapping[str, Offered], transport: str) -> Offered:
-    try:
-        return offered[name]
-    except KeyError:
-        raise UnknownCodec(
-            f"codec {name!r} is not available over {transport}; use one of {', '.join(offered)}"
-        ) from None
+def _check(name: str, offered: Collection[str], transport: str) -> None:
+    if name not in offered:
+        raise UnknownCodec(f"codec {name!r} is not available over {transport}; use one of {', '.join(offered)}")
 
 
 def _as_it_is(pcm: bytes) -> bytes:
@@ -82,5 +77,4 @@ _ULAW = Codec("ulaw", 8000, 1, lambda: ulaw_encode, lambda: ulaw_decode)
 _ALAW = Codec("alaw", 8000, 1, lambda: alaw_encode, lambda: alaw_decode)
 _SLIN, _SLIN16 = _linear("slin", 8000), _linear("slin16", 16000)
 
-_OVER_AUDIOSOCKET = {"slin": _SLIN, "slin16": _SLIN16}
 _OVER_WEBSOCKET = {"slin": _SLIN, "slin16": _SLIN16, "ulaw": _ULAW, "alaw": _ALAW}

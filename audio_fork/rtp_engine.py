@@ -1,53 +1,27 @@
-"""A media engine on an event loop: one UDP port for many calls, whose events it hands to each of them.
-
-Made by the wiring, one or a few per process; `RtpAudio` is one call on it.
-"""
+"""A media engine with a UDP port that its calls share; `RtpAudio` is one call on it."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import socket
 import time
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import Protocol
 
-from audio_fork.clock import Timer
 from audio_fork.errors import NotConnectable, TooManyCalls
+from audio_fork.media_engine import BLOCK_MS, EngineCall, MediaEngine, Timer
 from audio_fork.sockets import Address, bind_udp
 from media_core.engine import Engine, Session
-from media_core.engine_events import EventKind
-from media_core.engine_stats import EngineStats
 from media_core.errors import EngineFull, EngineStopped, PeerAddressError
 
 logger = logging.getLogger(__name__)
 
-BLOCK_MS = 60
-"""Rare enough for Python, short enough for recognition."""
 PACKET_OCTETS = 1280
 """What the kernel counts for a packet of 20 ms that waits."""
 
 
-class EngineCall(Protocol):
-    """A call on an engine."""
-
-    @property
-    def session(self) -> Session:
-        """Its place there."""
-        ...
-
-    def take(self, kind: EventKind, position: int, value: int) -> None:
-        """Take an event; what the numbers mean is said in `EventKind`."""
-        ...
-
-    def fail(self, reason: str) -> None:
-        """Report PeerGone and end."""
-        ...
-
-
-class RtpEngine:
-    """One engine, its port and its calls. All methods belong to the event loop's thread; the media have their own."""
+class RtpEngine(MediaEngine):
+    """One engine, its port and its calls, over RTP and over connections."""
 
     def __init__(
         self,
@@ -61,22 +35,17 @@ class RtpEngine:
     ) -> None:
         """Take over an engine at rest; `open()` is the usual way.
 
-        host, ports: for calls that ask for a port of their own. by_peer: see `open()`. monotonic, call_later: time for
-        an engine without a thread; None means the running loop's.
+        host, ports: for calls that ask for a port of their own. by_peer: see `open()`. The others: see `MediaEngine`.
         """
-        self._engine = engine
+        super().__init__(engine, monotonic=monotonic, call_later=call_later)
         self._host = host
         self._ports = ports
-        self._monotonic = monotonic
-        self._call_later = call_later
-        self._calls: dict[int, EngineCall] = {}
         self._by_peer: dict[Address, EngineCall] = {} if by_peer is None else by_peer
         """Calls that share a port, by the address that the PBX uses for each."""
+        self._peers: dict[int, Address] = {}
+        """The same by their handles."""
         self._alone: set[int] = set()
         """Handles of calls with ports of their own."""
-        self._timer: Timer | None = None
-        self._reading: asyncio.AbstractEventLoop | None = None
-        self._final: EngineStats | None = None
 
     @classmethod
     def open(
@@ -92,9 +61,8 @@ class RtpEngine:
         """Bind a port and run an engine on the running loop.
 
         host: a numeric address of this machine. ports: to choose from, None for any. by_peer: one for all engines of a
-        process, so that a call is found whose address the PBX gives to a call on another. capacity: calls at once.
-        core: the processor that the media shall run on. threaded: False runs them on the event loop itself.
-        Raises NoFreePort; EngineStartError of media_core when the system refuses what the engine needs.
+        process, so that a call is found whose address the PBX gives to a call on another. The others, and what is
+        raised: see `MediaEngine.open()`; NoFreePort besides.
         """
         sock = bind_udp(host, ports)
         try:
@@ -103,81 +71,12 @@ class RtpEngine:
         except BaseException:
             sock.close()
             raise
-        try:
-            if threaded:
-                engine.start(core)
-            else:
-                engine.step()
-        except BaseException:
-            engine.close()
-            raise
+        engine.run(core, threaded)
         _compare_buffer(sock, capacity)
         return engine
 
-    @property
-    def calls(self) -> int:
-        """How many have a place."""
-        return len(self._calls)
-
-    def stats(self) -> EngineStats:
-        """Return the counts since the start; after the end those of then."""
-        return self._final or self._engine.stats()
-
-    def lateness_s(self, share: float) -> float:
-        """Return how late this share of all ticks began at most. Raises EngineStopped after the end."""
-        return self._engine.lateness_s(share)
-
-    def close(self) -> None:
-        """Fail the calls that are left, stop, and give the port back. May be called twice."""
-        if self._final is not None:
-            return
-        for call in tuple(self._calls.values()):
-            call.fail("the media engine has stopped")
-        if self._reading is not None:
-            self._reading.remove_reader(self._engine.fileno())
-            self._reading = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._final = self._engine.stats()
-        self._engine.close()
-
-    # --- running ----------------------------------------------------------------------------------------------
-
-    def start(self, core: int | None = None) -> None:
-        """Let the engine run on a thread of its own and wake the running loop."""
-        self._engine.start(core=core)
-        self._reading = asyncio.get_running_loop()
-        self._reading.add_reader(self._engine.fileno(), self.poll)
-
-    def step(self) -> None:
-        """Run what is due, and come back when more is."""
-        now_s = self._monotonic()
-        due_s = self._engine.step(now_s)
-        call_later = self._call_later or asyncio.get_running_loop().call_later
-        self._timer = call_later(max(0.0, due_s - now_s), self.step)
-        self.poll()
-
-    def poll(self) -> None:
-        """Hand out the events that wait.
-
-        A call that raises is failed, and the others get theirs all the same: this is the outer task of every call's
-        media.
-        """
-        for handle, position, value, _, _, _, kind, _ in self._engine.events().tolist():
-            call = self._calls.get(handle)
-            if call is None:
-                continue
-            try:
-                call.take(EventKind(kind), position, value)
-            except Exception:
-                logger.exception("a call's audio failed and is given up")
-                call.fail("internal error")
-
-    # --- calls ------------------------------------------------------------------------------------------------
-
     def admit(self, codec: str, *, idle_frames: bool, peer_timeout_ms: int, own_port: bool) -> Session:
-        """Open a session for a call. Raises TooManyCalls, NoFreePort."""
+        """Open a session for a call over RTP. Raises TooManyCalls, NoFreePort."""
         sock = bind_udp(self._host, self._ports) if own_port else None
         try:
             session = self._engine.open(codec, sock, idle_frames=idle_frames, peer_timeout_ms=peer_timeout_ms)
@@ -190,10 +89,6 @@ class RtpEngine:
         if own_port:
             self._alone.add(session.handle)
         return session
-
-    def enter(self, call: EngineCall) -> None:
-        """Hand the events of its session to this call from now on."""
-        self._calls[call.session.handle] = call
 
     def connect(self, call: EngineCall, peer: Address) -> None:
         """Start a call's media.
@@ -215,15 +110,15 @@ class RtpEngine:
             raise NotConnectable(f"the media engine cannot take the call: {err}") from err
         if shares:
             self._by_peer[key] = call
+            self._peers[call.session.handle] = key
 
-    def dismiss(self, call: EngineCall, peer: Address | None) -> None:
-        """End a call's media. peer: what it was connected with."""
-        self._calls.pop(call.session.handle, None)
+    def dismiss(self, call: EngineCall) -> None:
+        """End a call's media."""
         self._alone.discard(call.session.handle)
-        key = None if peer is None else _one_spelling(peer)
+        key = self._peers.pop(call.session.handle, None)
         if key is not None and self._by_peer.get(key) is call:
             del self._by_peer[key]
-        call.session.close()
+        super().dismiss(call)
 
 
 def _one_spelling(peer: Address) -> Address:

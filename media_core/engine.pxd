@@ -2,6 +2,11 @@
 
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from media_core.feed cimport Feed, pm_feed
+from media_core.link cimport PM_ALAW, PM_G722, PM_LINEAR, PM_LINEAR16, PM_SLIN, PM_ULAW, Link, pm_codec_name, pm_link
+from media_core.session_counts cimport pm_session_counts
+from media_core.tap cimport pm_tap
+
 
 cdef extern from "native/datagrams.h" nogil:
     ctypedef struct pm_socket_address:
@@ -11,12 +16,6 @@ cdef extern from "native/datagrams.h" nogil:
 
 
 cdef extern from "native/codec.h" nogil:
-    ctypedef enum pm_codec_name:
-        PM_ULAW
-        PM_ALAW
-        PM_SLIN
-        PM_G722
-
     ctypedef struct pm_codec:
         int32_t rate_hz
         int32_t frame_samples
@@ -49,30 +48,6 @@ cdef extern from "native/rx_ring.h" nogil:
     bint pm_rx_read(pm_rx *ring, int16_t *pcm, int64_t *position)
 
 
-cdef extern from "native/tap.h" nogil:
-    ctypedef struct pm_tap_frame:
-        int64_t position
-        int16_t pcm[]
-
-    ctypedef struct pm_tap:
-        pass
-
-    size_t pm_tap_memory(int frame_samples, uint32_t frames)
-    pm_tap *pm_tap_init(void *memory, int frame_samples, uint32_t frames)
-    uint32_t pm_tap_look(pm_tap *tap, uint32_t most)
-    const pm_tap_frame *pm_tap_at(pm_tap *tap, uint32_t i)
-    void pm_tap_done(pm_tap *tap, uint32_t frames)
-    bint pm_tap_has_ended(pm_tap *tap)
-
-
-cdef extern from "native/amd.h" nogil:
-    ctypedef struct pm_amd_seen:
-        int32_t elapsed_ms, initial_silence_ms, speech_ms, silence_ms, words
-        int32_t longest_word_ms, longest_pause_ms, greeting_ms, first_utterance_ms, current_run_ms
-        bint in_word
-        float mean_level_dbfs
-
-
 cdef extern from "native/session.h" nogil:
     uint32_t PM_SWITCH_DTMF, PM_SWITCH_TONES, PM_SWITCH_CALLEE
     uint8_t PM_NO_PAYLOAD_TYPE
@@ -89,12 +64,6 @@ cdef extern from "native/session.h" nogil:
         uint32_t ssrc, timestamp
         uint16_t sequence
 
-    ctypedef struct pm_session_counts:
-        int64_t received, lost, late, duplicate, concealed, discarded, garbage, unexpected, restarts, strangers
-        int64_t sent, unsent, late_beats, skipped_frames, underruns
-        int64_t rtcp_reports, rtcp_fraction_lost, rtcp_jitter, jitter_depth, jitter_target, tap_dropped
-        pm_amd_seen callee
-
     ctypedef struct pm_session:
         uint64_t handle
         uint32_t number
@@ -103,6 +72,7 @@ cdef extern from "native/session.h" nogil:
         pm_rx rx
 
     int64_t pm_session_position(pm_session *session)
+    int64_t pm_session_start(pm_session *session)
     int64_t pm_session_peer_silent(pm_session *session)
     void pm_session_set_alarm(pm_session *session, int64_t position)
     void pm_session_switch(pm_session *session, uint32_t switches)
@@ -171,6 +141,8 @@ cdef extern from "native/engine.h" nogil:
     void pm_engine_obey(pm_engine *engine)
     pm_session *pm_engine_open(pm_engine *engine, const pm_session_setup *setup)
     pm_connect_result pm_engine_connect(pm_engine *engine, pm_session *session, const pm_socket_address *peer)
+    bint pm_engine_link(pm_engine *engine, pm_session *session, pm_link *link)
+    bint pm_engine_feed(pm_engine *engine, pm_session *session, pm_feed *feed)
     bint pm_engine_tap(pm_engine *engine, pm_session *session, pm_tap *tap)
     void pm_engine_close(pm_engine *engine, pm_session *session)
     uint32_t pm_engine_reap(pm_engine *engine)
@@ -200,14 +172,18 @@ cdef class Engine:
     cdef int obey(self) except -1
     cdef int reap(self) except -1
     cdef int release_pieces(self, uint64_t handle) except -1
+    cdef Session take_place(self, const pm_session_setup *setup, str codec, Port port, bint over_rtp)
 
 
 cdef class Session:
     cdef Engine _owner
     cdef Port _port             # of its own, or None
+    cdef Link _link             # these two: alive while the media thread knows of the session; None: over RTP
+    cdef Feed _feed
     cdef readonly uint64_t handle
     cdef readonly str codec
     cdef readonly int rate_hz
+    cdef bint _over_rtp         # or over a connection
     cdef bint _connected
     cdef bint _let_go           # the media thread knows no more of it
     cdef uint32_t _switches
@@ -218,13 +194,6 @@ cdef class Session:
     cdef pm_session *native(self) except NULL
     cdef int release(self, pm_session *session) except -1
     cdef int let_go(self) except -1
-
-
-cdef class Tap:
-    cdef pm_tap *_tap
-    cdef int _frame_samples
-
-    cdef tuple fetch(self, uint32_t most)
 
 
 cdef class AudioView:

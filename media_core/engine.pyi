@@ -1,4 +1,4 @@
-"""The media engine: any number of calls on one native thread, one UDP port for all of them."""
+"""The media engine: any number of calls on one native thread, over RTP on one UDP port for all of them."""
 
 import socket
 from typing import Self, final
@@ -10,7 +10,7 @@ from media_core.engine_stats import EngineStats, SessionStats
 from media_core.prompt import Prompt
 
 def resources() -> dict[str, int]:
-    """Count what has not been closed: engines, sessions, recordings. For tests that look for leaks."""
+    """Count what has not been closed: engines, sessions, recordings, connections. For tests that look for leaks."""
 
 @final
 class Engine:
@@ -76,6 +76,13 @@ class Engine:
         Raises EngineFull, RateError for another codec, EngineStopped.
         """
 
+    def open_connection(self, codec: str, *, idle_frames: bool = True) -> Session:
+        """Open a session whose audio comes over a connection; its media start with `link()` or `begin()`.
+
+        codec: `slin` or `slin16`, little-endian; `ulaw`, `alaw` for `begin()`. idle_frames: as for `open()`.
+        Raises EngineFull, RateError for another codec, EngineStopped.
+        """
+
     def events(self) -> NDArray[np.void]:
         """Return what has happened since the last call, oldest first: an array of EVENT_DTYPE, maybe empty."""
 
@@ -103,7 +110,7 @@ class Session:
     def codec(self) -> str: ...
     @property
     def rate_hz(self) -> int:
-        """Rate of all PCM in and out: 16000 for g722, else 8000."""
+        """Rate of all PCM in and out: 16000 for g722 and slin16, else 8000."""
 
     @property
     def local_address(self) -> tuple[str, int]:
@@ -115,6 +122,30 @@ class Session:
         host: numeric. The session clock starts at 0 with the first beat, at most 40 ms later.
         Raises PeerAddressError if the address is not numeric or another session has it, or if there is a peer already.
         """
+
+    def link(self, sock: socket.socket, *, keys: bool = False) -> None:
+        """Start the media over an AudioSocket connection that has shown its id.
+
+        sock: a connected non-blocking TCP socket; the media thread uses a descriptor of its own. Whoever has it hangs
+        up by closing the session, and then waits for the peer to close. keys: tell keys that
+        come by messages; otherwise they are counted as unexpected.
+        Raises PeerAddressError where that makes no sense for the session, EngineStopped.
+        """
+
+    def begin(self) -> None:
+        """Start the media; what comes is handed over by `feed()`, and what is said goes by other ways.
+
+        Raises PeerAddressError where that makes no sense for the session, EngineStopped.
+        """
+
+    def feed(self, octets: bytes, now_s: float) -> None:
+        """Hand over what the peer said: encoded, of any length up to a second, come at this time of `step()`'s clock.
+
+        Ignored before `begin()`. What is no whole samples is counted as garbage.
+        """
+
+    def position_at(self, now_s: float) -> int:
+        """Return the position at a time of `step()`'s clock, which may be between two beats; 0 before the first."""
 
     def close(self) -> None:
         """End the media; the handle is void from now on. May be called twice."""

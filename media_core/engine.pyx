@@ -1,7 +1,7 @@
-"""The media engine: any number of calls on one native thread, one UDP port for all of them.
+"""The media engine: any number of calls on one native thread, over RTP on one UDP port for all of them.
 
 Used by audio_fork. The work is done by native/engine.c; this is its face, and the owner of everything it refers to:
-pieces of audio, recordings and sockets stay alive until the media thread has let go of them.
+pieces of audio, recordings, sockets, connections stay alive until the media thread has let go of them.
 
 Methods belong to one thread at a time (the event loop's); the media thread is the engine's own.
 """
@@ -11,10 +11,13 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyB
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.math cimport llrint
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free
-from libc.string cimport memcpy
+from libc.string cimport memset
 
+from media_core.feed cimport Feed
+from media_core.link cimport Link
 from media_core.prompt cimport Prompt
+from media_core.session_counts cimport stats_of
+from media_core.tap cimport Tap
 
 import atexit
 import logging
@@ -27,7 +30,7 @@ from weakref import WeakSet
 import numpy as np
 
 from media_core.engine_events import EVENT_DTYPE
-from media_core.engine_stats import CalleeTiming, EngineStats, SessionStats
+from media_core.engine_stats import EngineStats
 from media_core.errors import (
     EngineFull,
     EngineStartError,
@@ -38,9 +41,9 @@ from media_core.errors import (
     RateError,
     StaleHandle,
 )
-
-cdef extern from "<stdlib.h>" nogil:
-    int posix_memalign(void **memory, size_t alignment, size_t size)
+from media_core.feed import open_feeds
+from media_core.link import open_links
+from media_core.tap import open_taps
 
 cdef extern from "<unistd.h>" nogil:
     ssize_t read(int descriptor, void *buffer, size_t size)
@@ -49,15 +52,14 @@ cdef extern from "<unistd.h>" nogil:
 logger = logging.getLogger(__name__)
 
 cdef dict CODECS = {"ulaw": PM_ULAW, "alaw": PM_ALAW, "slin": PM_SLIN, "g722": PM_G722}
+cdef dict CONNECTION_CODECS = {"ulaw": PM_ULAW, "alaw": PM_ALAW, "slin": PM_LINEAR, "slin16": PM_LINEAR16}
 cdef dict FORMS = {"ulaw": PM_FORM_ULAW, "alaw": PM_FORM_ALAW}
 cdef enum:
-    TAP_FRAMES = 100            # 2 s of a recording may wait
     EVENTS_PER_SESSION = 48     # 2 s of blocks, so that no mark is lost while the event loop stands still
     MAX_PIECE_OCTETS = 1 << 30
 
 cdef int engines = 0
 cdef int sessions = 0
-cdef int taps = 0
 cdef bint told_of_scheduling = False
 alive = WeakSet()
 
@@ -70,8 +72,14 @@ def stop_threads():
 
 
 def resources():
-    """Count what has not been closed: engines, sessions, recordings. For tests that look for leaks."""
-    return {"engines": engines, "sessions": sessions, "taps": taps}
+    """Count what has not been closed: engines, sessions, recordings, connections. For tests that look for leaks."""
+    return {
+        "engines": engines,
+        "sessions": sessions,
+        "taps": open_taps(),
+        "links": open_links(),
+        "feeds": open_feeds(),
+    }
 
 
 cdef tell_of_scheduling():
@@ -265,7 +273,6 @@ cdef class Engine:
         Raises EngineFull, RateError for another codec, EngineStopped.
         """
         cdef pm_session_setup setup
-        cdef pm_session *native
         cdef Port port = None
         self.native()
         if codec not in CODECS:
@@ -283,11 +290,34 @@ cdef class Engine:
         setup.ssrc = secrets.randbits(32)
         setup.timestamp = secrets.randbits(32)
         setup.sequence = secrets.randbits(16)
+        return self.take_place(&setup, codec, port, True)
+
+    def open_connection(self, str codec not None, *, bint idle_frames=True):
+        """Open a session whose audio comes over a connection; its media start with `link()` or `begin()`.
+
+        codec: `slin` or `slin16`, little-endian; `ulaw`, `alaw` for `begin()`. idle_frames: as for `open()`.
+        Raises EngineFull, RateError for another codec, EngineStopped.
+        """
+        cdef pm_session_setup setup
+        self.native()
+        if codec not in CONNECTION_CODECS:
+            raise RateError(f"codec {codec!r} is not one of {', '.join(CONNECTION_CODECS)}")
+        memset(&setup, 0, sizeof(setup))
+        setup.codec = CONNECTION_CODECS[codec]
+        setup.idle_frames = idle_frames
+        setup.event_payload_type = PM_NO_PAYLOAD_TYPE
+        setup.block_frames = self._block_frames
+        setup.own_socket = -1
+        return self.take_place(&setup, codec, None, False)
+
+    cdef Session take_place(self, const pm_session_setup *setup, str codec, Port port, bint over_rtp):
+        cdef pm_session *native
         self.reap()
-        native = pm_engine_open(self._engine, &setup)
+        native = pm_engine_open(self._engine, setup)
         if native is NULL:
             raise EngineFull(f"{self._capacity} calls go on already, or have not quite ended")
         session = new_session(self, native, codec, port, setup.switches)
+        session._over_rtp = over_rtp
         self._sessions[native.number] = session
         return session
 
@@ -412,8 +442,8 @@ cdef class Session:
         cdef pm_session *native = self.native()
         cdef pm_socket_address address
         cdef pm_connect_result result
-        if self._connected:
-            raise PeerAddressError("the session has its peer already")
+        if self._connected or not self._over_rtp:
+            raise PeerAddressError("the session has its peer already, or is for a connection")
         if not 0 < port < 65536 or not pm_socket_address_of(host.encode("utf-8"), <uint16_t>port, &address):
             raise PeerAddressError(f"{host!r}, {port} is not a numeric address and a port")
         result = pm_engine_connect(self._owner._engine, native, &address)
@@ -423,6 +453,53 @@ cdef class Session:
             raise EngineStopped("the media thread does not take commands")
         self._connected = True
         self._owner.obey()
+
+    def link(self, sock, *, bint keys=False):
+        """Start the media over an AudioSocket connection that has shown its id.
+
+        sock: a connected non-blocking TCP socket; the media thread uses a descriptor of its own. Whoever has it hangs
+        up by closing the session, and then waits for the peer to close. keys: tell keys that
+        come by messages; otherwise they are counted as unexpected.
+        Raises PeerAddressError where that makes no sense for the session, EngineStopped.
+        """
+        cdef pm_session *native = self.native()
+        if self._connected or self._over_rtp or CONNECTION_CODECS[self.codec] not in (PM_LINEAR, PM_LINEAR16):
+            raise PeerAddressError("the session has its peer already, or is not for an AudioSocket connection")
+        cdef Link link = Link(sock, CONNECTION_CODECS[self.codec], keys)
+        if not pm_engine_link(self._owner._engine, native, &link.native):
+            raise EngineStopped("the media thread does not take commands")
+        self._link = link
+        self._connected = True
+        self._owner.obey()
+
+    def begin(self):
+        """Start the media; what comes is handed over by `feed()`, and what is said goes by other ways.
+
+        Raises PeerAddressError where that makes no sense for the session, EngineStopped.
+        """
+        cdef pm_session *native = self.native()
+        if self._connected or self._over_rtp:
+            raise PeerAddressError("the session has its peer already, or is not for a connection")
+        cdef Feed feed = Feed(CONNECTION_CODECS[self.codec])
+        if not pm_engine_feed(self._owner._engine, native, feed.native):
+            raise EngineStopped("the media thread does not take commands")
+        self._feed = feed
+        self._connected = True
+        self._owner.obey()
+
+    def feed(self, bytes octets not None, double now_s):
+        """Hand over what the peer said: encoded, of any length up to a second, come at this time of `step()`'s clock.
+
+        Ignored before `begin()`. What is no whole samples is counted as garbage.
+        """
+        self.native()
+        if self._feed is not None:
+            self._feed.put(octets, now_s)
+
+    def position_at(self, double now_s):
+        """Return the position at a time of `step()`'s clock, which may be between two beats; 0 before the first."""
+        cdef int64_t start_ns = pm_session_start(self.native())
+        return max(0, (llrint(now_s * 1e9) - start_ns) * self.rate_hz // 1000000000) if start_ns else 0
 
     def close(self):
         """End the media; the handle is void from now on. May be called twice."""
@@ -440,6 +517,10 @@ cdef class Session:
         global sessions
         self._pieces.clear()
         self._taps.clear()
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+        self._feed = None
         if self._port is not None:
             self._port.close()
         self._let_go = True
@@ -574,13 +655,13 @@ cdef class Session:
         cdef Tap tap = None
         if on:
             tap = Tap(native.codec.frame_samples)
-        if not pm_engine_tap(self._owner._engine, native, tap._tap if on else NULL):
+        if not pm_engine_tap(self._owner._engine, native, tap.native if on else NULL):
             raise EngineStopped("the media thread does not take commands")
         if on:
             self._taps.append(tap)
         self._owner.obey()
 
-    def recorded(self, uint32_t most_frames=TAP_FRAMES):
+    def recorded(self, uint32_t most_frames=100):
         """Return the oldest recorded audio, None while there is none: position, the caller's PCM, the agent's.
 
         Both sides begin at the position and are equally long. Call until it returns None.
@@ -592,7 +673,7 @@ cdef class Session:
             found = tap.fetch(most_frames)
             if found is not None:
                 return found
-            if not pm_tap_has_ended(tap._tap) or pm_tap_look(tap._tap, 1):
+            if not tap.is_done():
                 return None
             self._taps.pop(0)
         return None
@@ -600,90 +681,11 @@ cdef class Session:
     def stats(self):
         """Return the counts since the session was connected."""
         cdef pm_session *native = self.native()
-        return stats_of(pm_session_counts_of(native), native.rx.dropped)
-
-
-cdef stats_of(pm_session_counts counts, uint64_t dropped_blocks):
-    return SessionStats(
-        received=counts.received,
-        lost=counts.lost,
-        late=counts.late,
-        duplicate=counts.duplicate,
-        concealed=counts.concealed,
-        discarded=counts.discarded,
-        garbage=counts.garbage,
-        unexpected=counts.unexpected,
-        restarts=counts.restarts,
-        strangers=counts.strangers,
-        sent=counts.sent,
-        unsent=counts.unsent,
-        late_beats=counts.late_beats,
-        skipped_frames=counts.skipped_frames,
-        underruns=counts.underruns,
-        rtcp_reports=counts.rtcp_reports,
-        rtcp_fraction_lost=counts.rtcp_fraction_lost / 256.0,
-        rtcp_jitter_ms=counts.rtcp_jitter / 8.0,
-        jitter_depth_ms=counts.jitter_depth // 8,
-        jitter_target_ms=counts.jitter_target // 8,
-        tap_dropped=counts.tap_dropped,
-        dropped_blocks=dropped_blocks,
-        callee=callee_of(counts.callee),
-    )
-
-
-cdef callee_of(pm_amd_seen seen):
-    return CalleeTiming(
-        elapsed_ms=seen.elapsed_ms,
-        initial_silence_ms=seen.initial_silence_ms,
-        speech_ms=seen.speech_ms,
-        silence_ms=seen.silence_ms,
-        words=seen.words,
-        longest_word_ms=seen.longest_word_ms,
-        longest_pause_ms=seen.longest_pause_ms,
-        greeting_ms=seen.greeting_ms,
-        first_utterance_ms=seen.first_utterance_ms,
-        current_run_ms=seen.current_run_ms,
-        in_word=bool(seen.in_word),
-        mean_level_dbfs=seen.mean_level_dbfs,
-    )
-
-
-@cython.final
-cdef class Tap:
-    """Memory through which a recording passes."""
-
-    def __cinit__(self, int frame_samples):
-        global taps
-        cdef void *memory = NULL
-        if posix_memalign(&memory, 64, pm_tap_memory(frame_samples, TAP_FRAMES)) != 0:
-            raise MemoryError
-        self._tap = pm_tap_init(memory, frame_samples, TAP_FRAMES)
-        self._frame_samples = frame_samples
-        taps += 1
-
-    def __dealloc__(self):
-        global taps
-        if self._tap is not NULL:
-            free(self._tap)
-            taps -= 1
-
-    cdef tuple fetch(self, uint32_t most):
-        cdef uint32_t frames = pm_tap_look(self._tap, most)
-        cdef size_t octets = 2 * self._frame_samples
-        cdef const pm_tap_frame *frame
-        cdef int64_t position
-        cdef uint32_t i
-        if frames == 0:
-            return None
-        cdef bytes caller = PyBytes_FromStringAndSize(NULL, frames * octets)
-        cdef bytes agent = PyBytes_FromStringAndSize(NULL, frames * octets)
-        position = pm_tap_at(self._tap, 0).position
-        for i in range(frames):
-            frame = pm_tap_at(self._tap, i)
-            memcpy(PyBytes_AS_STRING(caller) + i * octets, frame.pcm, octets)
-            memcpy(PyBytes_AS_STRING(agent) + i * octets, frame.pcm + self._frame_samples, octets)
-        pm_tap_done(self._tap, frames)
-        return position, caller, agent
+        cdef pm_session_counts counts = pm_session_counts_of(native)
+        if self._feed is not None:
+            counts.garbage += self._feed.native.garbage
+            counts.discarded += self._feed.native.dropped
+        return stats_of(counts, native.rx.dropped)
 
 
 cdef AudioView new_view(Engine owner, const int16_t *pcm, Py_ssize_t samples):

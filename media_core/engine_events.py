@@ -33,7 +33,8 @@ class EventKind(IntEnum):
     SPEECH_STOPPED = 2
     """position: one past the last sample of speech, earlier than the moment of detection."""
     DIGIT_PRESSED = 3
-    """A key went down. code: its letter, `chr(code)`; value: 1 where it was heard as a tone, 0 by RFC 4733."""
+    """A key went down. code: its letter, `chr(code)`; value: 1 where it was heard as a tone, 0 by RFC 4733, 2 by
+    a message of AudioSocket, which tells presses only."""
     DIGIT_RELEASED = 4
     """The key is up. As for DIGIT_PRESSED; position: of the press; samples: how long it was down."""
     TONE_HEARD = 5
@@ -58,6 +59,8 @@ class EventKind(IntEnum):
     """The same, and nothing follows."""
     LATE_TICK = 15
     """The engine's: it ran more than 5 ms after its time. value: lateness in µs; samples: slots caught up at once."""
+    PEER_GONE = 16
+    """An AudioSocket connection is over. code: `PeerEnd`."""
 
 
 class ToneKind(IntEnum):
@@ -77,3 +80,16 @@ class ToneKind(IntEnum):
     """A fax or a modem."""
     CADENCE = 6
     """Ringing, busy or dial tone."""
+
+
+class PeerEnd(IntEnum):
+    """How a connection of PEER_GONE ended."""
+
+    CLOSED = 1
+    """Without a word, as Asterisk does it."""
+    HUNG_UP = 2
+    """By a message that says so."""
+    FAILED = 3
+    """By a message that says that something failed."""
+    LOST_ITS_PLACE = 4
+    """By what is no message."""

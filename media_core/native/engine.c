@@ -112,11 +112,25 @@ pm_session *pm_engine_open(pm_engine *engine, const pm_session_setup *setup) {
 pm_connect_result pm_engine_connect(pm_engine *engine, pm_session *session, const pm_socket_address *peer) {
     session->peer = *peer;
     if (!pm_address_of(&peer->any, &session->peer_address)) return PM_ADDRESS_BAD;
-    bool shared = session->setup.own_socket < 0;
+    bool shared = pm_session_shares_port(session);
     if (shared && !pm_directory_add(&engine->taken, &session->peer_address, session->number)) return PM_ADDRESS_TAKEN;
     if (command(engine, (pm_command){.kind = PM_COMMAND_CONNECT, .session = session->number})) return PM_CONNECTED;
     if (shared) pm_directory_remove(&engine->taken, &session->peer_address);
     return PM_ENGINE_STUCK;
+}
+
+bool pm_engine_link(pm_engine *engine, pm_session *session, pm_link *link) {
+    session->link = link;
+    if (command(engine, (pm_command){.kind = PM_COMMAND_CONNECT, .session = session->number})) return true;
+    session->link = NULL;
+    return false;
+}
+
+bool pm_engine_feed(pm_engine *engine, pm_session *session, pm_feed *feed) {
+    session->feed = feed;
+    if (command(engine, (pm_command){.kind = PM_COMMAND_CONNECT, .session = session->number})) return true;
+    session->feed = NULL;
+    return false;
 }
 
 bool pm_engine_tap(pm_engine *engine, pm_session *session, pm_tap *tap) {
@@ -162,9 +176,9 @@ static void connect_session(pm_engine *engine, pm_session *session) {
     session->place = engine->slot_sizes[slot]++;
     engine->slot_members[slot][session->place] = session->number;
     count(&engine->running, 1);
-    if (session->setup.own_socket < 0) {
+    if (pm_session_shares_port(session)) {
         (void)pm_directory_add(&engine->directory, &session->peer_address, session->number);
-    } else {
+    } else if (session->setup.own_socket >= 0) {
         pm_socket_prepare(session->setup.own_socket, 1);
         discard_waiting(engine, session->setup.own_socket);
     }
@@ -172,6 +186,7 @@ static void connect_session(pm_engine *engine, pm_session *session) {
 
 static void end_session(pm_engine *engine, pm_session *session) {
     pm_session_end_tap(session, &engine->events);
+    if (session->link != NULL) pm_link_hang_up(session->link);
     if (session->running) {
         uint32_t *members = engine->slot_members[session->slot];
         uint32_t last = members[--engine->slot_sizes[session->slot]];
@@ -179,7 +194,7 @@ static void end_session(pm_engine *engine, pm_session *session) {
         engine->slab.sessions[last].place = session->place;
         session->running = false;
         count(&engine->running, -1);
-        if (session->setup.own_socket < 0) pm_directory_remove(&engine->directory, &session->peer_address);
+        if (pm_session_shares_port(session)) pm_directory_remove(&engine->directory, &session->peer_address);
     }
     count(&engine->dropped_by_kernel, dropped_at(session->setup.own_socket));
     engine->ended++;
@@ -245,6 +260,17 @@ static void receive_own(pm_engine *engine, pm_session *session, int64_t latest_n
     }
 }
 
+/* What comes to this session and no other. */
+static void receive_alone(pm_engine *engine, pm_session *session, int64_t latest_ns, int64_t now_ns) {
+    if (session->link != NULL) {
+        pm_session_hear_link(session, latest_ns, latest_ns < now_ns, &engine->events);
+    } else if (session->feed != NULL) {
+        pm_session_hear_feed(session, latest_ns);
+    } else if (session->setup.own_socket >= 0) {
+        receive_own(engine, session, latest_ns, now_ns);
+    }
+}
+
 static void packet_refused(void *context, uint32_t number) {
     pm_engine *engine = context;
     pm_session *session = &engine->slab.sessions[number];
@@ -277,8 +303,8 @@ static void run_slot(pm_engine *engine, int64_t now_ns) {
         pm_session *session = member(engine, place);
         pm_session_approach_audio(member(engine, place + 1));
         pm_session_approach(member(engine, place + 2));
-        if (session->beats == 0) session->start_ns = due_ns;
-        if (session->setup.own_socket >= 0) receive_own(engine, session, latest_ns, now_ns);
+        if (session->beats == 0) atomic_store_explicit(&session->start_ns, due_ns, memory_order_relaxed);
+        receive_alone(engine, session, latest_ns, now_ns);
         pm_session_beat(session, &beat);
     }
     if (engine->outbox.count > 0) pm_outbox_flush(&engine->outbox, engine->setup.socket, packet_refused, engine);
@@ -311,7 +337,9 @@ static void lose(pm_engine *engine, int64_t lost_ns) {
     engine->next_ns += lost_ns;
     for (uint32_t slot = 0; slot < engine->setup.slots; slot++) {
         for (uint32_t place = 0; place < engine->slot_sizes[slot]; place++) {
-            engine->slab.sessions[engine->slot_members[slot][place]].start_ns += lost_ns;
+            pm_session *session = &engine->slab.sessions[engine->slot_members[slot][place]];
+            int64_t start_ns = pm_session_start(session) + lost_ns;
+            atomic_store_explicit(&session->start_ns, start_ns, memory_order_relaxed);
         }
     }
 }

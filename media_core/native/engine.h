@@ -4,14 +4,14 @@
  *   slab.h       all sessions and their handles; address.h finds one by the address of its peer
  *   playout.h    what waits to be played; rx_ring.h what was heard; tap.h both for a recording
  *   engine_events.h, ring.h     what Python is told, without locks
- *   datagrams.h  64 datagrams per system call
+ *   datagrams.h  64 datagrams per system call; link.h an AudioSocket connection; feed.h what others have received
  *   histogram.h  how late, how long
  *
  *   pm_engine_make, pm_engine_unmake      all memory at once; none is allocated afterwards
  *   pm_engine_start, pm_engine_stop       a thread that runs it (engine_thread.c)
  *   pm_engine_run                         the same by hand: everything that is due at a time
  *   pm_engine_obey                        the commands only, which running begins with
- *   pm_engine_open, _connect, _tap, _close, _reap     the calls
+ *   pm_engine_open, _connect, _link, _feed, _tap, _close, _reap     the calls
  *   pm_engine_stats_of                    what it has counted
  *
  * Two threads. The media thread runs what is due: it alone touches sockets, slots and the media state of sessions, and
@@ -132,10 +132,15 @@ typedef enum { PM_CONNECTED, PM_ADDRESS_TAKEN, PM_ADDRESS_BAD, PM_ENGINE_STUCK }
 /* Start the media with this peer. Once for each session. */
 pm_connect_result pm_engine_connect(pm_engine *engine, pm_session *session, const pm_socket_address *peer);
 
+/* Start the media over a connection, or with what is handed over, in place of a peer's packets. The link and the feed must
+ * live until pm_engine_reap() returns the session's number. False: the media thread does not obey commands. */
+bool pm_engine_link(pm_engine *engine, pm_session *session, pm_link *link);
+bool pm_engine_feed(pm_engine *engine, pm_session *session, pm_feed *feed);
+
 /* Record into a tap, until another NULL. False: the media thread does not obey commands. */
 bool pm_engine_tap(pm_engine *engine, pm_session *session, pm_tap *tap);
 
-/* The handle is void from now on. What the session refers to (audio, a tap, its own socket) must live until
+/* The handle is void from now on. What the session refers to (audio, a tap, a link, a feed, its own socket) must live until
  * pm_engine_reap() returns its number. */
 void pm_engine_close(pm_engine *engine, pm_session *session);
 

@@ -19,7 +19,7 @@
 typedef enum {
     PM_SPEECH_STARTED = 1, /* position: its first sample, earlier than now */
     PM_SPEECH_STOPPED,     /* position: one past its last sample, earlier than now */
-    PM_DIGIT_PRESSED,      /* code: the key; position; value: 1 where it was heard as a tone, 0 by RFC 4733 */
+    PM_DIGIT_PRESSED,      /* code: the key; position; value: see pm_key_way */
     PM_DIGIT_RELEASED,     /* the same; samples: how long it was down */
     PM_TONE_HEARD,         /* code: pm_tone_kind; position, samples, frequency_hz, level_dbfs */
     PM_BLOCK_READY,        /* position: of the block, samples; level_dbfs; value: its zero crossings */
@@ -32,7 +32,15 @@ typedef enum {
     PM_TAP_READY,          /* position: now; there is recorded audio to fetch */
     PM_TAP_ENDED,          /* the same, and nothing follows */
     PM_LATE_TICK,          /* of no session; value: lateness in µs; samples: ticks run at once to catch up */
+    PM_PEER_GONE,          /* position: now; code: pm_gone; only over AudioSocket */
 } pm_event_kind;
+
+/* How a key came: a telephone event (RFC 4733), a tone in the audio, a message, which tells of presses only. */
+typedef enum { PM_KEY_BY_EVENT, PM_KEY_BY_TONE, PM_KEY_BY_MESSAGE } pm_key_way;
+
+/* How a connection ended: without a word, by a message that says so, by one that says that something failed, by what is no
+ * message. */
+typedef enum { PM_GONE_CLOSED = 1, PM_GONE_HUNG_UP, PM_GONE_FAILED, PM_GONE_LOST_ITS_PLACE } pm_gone;
 
 typedef struct {
     uint64_t session; /* handle; 0: the engine */

@@ -86,6 +86,22 @@ void pm_l16_decode(const uint8_t *payload, int16_t *pcm, size_t n) {
     }
 }
 
+PM_CLONES
+void pm_le16_encode(const int16_t *pcm, uint8_t *payload, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        uint16_t sample = (uint16_t)pcm[i];
+        payload[2 * i] = (uint8_t)sample;
+        payload[2 * i + 1] = (uint8_t)(sample >> 8);
+    }
+}
+
+PM_CLONES
+void pm_le16_decode(const uint8_t *payload, int16_t *pcm, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        pcm[i] = (int16_t)(uint16_t)(payload[2 * i + 1] << 8 | payload[2 * i]);
+    }
+}
+
 void pm_level_batch(const int16_t *pcm, size_t rows, size_t n, float *levels_dbfs) {
     for (size_t row = 0; row < rows; row++) {
         levels_dbfs[row] = (float)pm_level_dbfs(pcm + row * n, n);

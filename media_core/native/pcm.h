@@ -6,6 +6,7 @@
  *   pm_fade_out                                      no clicks
  *   pm_interleave                                    two mono channels to stereo
  *   pm_l16_encode, pm_l16_decode                     RTP's linear PCM is big-endian (RFC 3551 §4.5.11)
+ *   pm_le16_encode, pm_le16_decode                   that of connections is little-endian
  *   pm_level_batch                                   many frames at once
  */
 #ifndef PM_PCM_H
@@ -40,6 +41,8 @@ void pm_interleave(const int16_t *left, size_t left_n, const int16_t *right, siz
 /* payload: 2 octets per sample. */
 void pm_l16_encode(const int16_t *pcm, uint8_t *payload, size_t n);
 void pm_l16_decode(const uint8_t *payload, int16_t *pcm, size_t n);
+void pm_le16_encode(const int16_t *pcm, uint8_t *payload, size_t n);
+void pm_le16_decode(const uint8_t *payload, int16_t *pcm, size_t n);
 
 /* RMS level of each of `rows` frames of n samples that lie one behind the other. */
 void pm_level_batch(const int16_t *pcm, size_t rows, size_t n, float *levels_dbfs);

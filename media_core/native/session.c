@@ -1,11 +1,10 @@
 #define _GNU_SOURCE 1 /* recvmmsg, sendmmsg */
 
-#include "session.h"
-
 #include <string.h>
 
 #include "g711.h"
 #include "pcm.h"
+#include "session_parts.h"
 
 /* --- making one ------------------------------------------------------------------------------------------- */
 
@@ -19,12 +18,14 @@ size_t pm_session_memory(void) {
 }
 
 static void init_stream(pm_session *session, uint8_t *jitter, int16_t *history) {
+    /* The same memory for every codec: for the widest, the longest delay and one packet of 20 ms beside it. */
+    int32_t capacity = session->codec.octets_per_tick > 2 ? PM_JITTER_SMALL_SAMPLES / 2 : PM_JITTER_SMALL_SAMPLES;
     pm_jitter_setup setup = {
         .rate_hz = PM_RTP_CLOCK_HZ,
         .frame_samples = PM_FRAME_TICKS,
         .octets_per_sample = session->codec.octets_per_tick,
         .max_delay_ms = 120,
-        .capacity_samples = PM_JITTER_SMALL_SAMPLES,
+        .capacity_samples = capacity,
     };
     (void)pm_jitter_init(&session->jitter, &setup, jitter, JITTER_MEMORY);
     (void)pm_plc_init(&session->plc, session->codec.rate_hz, history);
@@ -58,15 +59,6 @@ void pm_session_init(pm_session *session, const pm_session_setup *setup, void *m
 }
 
 /* --- what it tells ---------------------------------------------------------------------------------------- */
-
-static void tell(const pm_session *session, pm_events *events, pm_engine_event event) {
-    event.session = session->handle;
-    pm_events_tell(events, &event);
-}
-
-static int64_t position_of(const pm_session *session) {
-    return pm_max(0, session->beats - 1) * session->codec.frame_samples;
-}
 
 /* The target delay moves slowly, and costs more to know than the other counts together. */
 #define TARGET_FRAMES 16
@@ -112,81 +104,6 @@ pm_session_counts pm_session_counts_of(pm_session *session) {
     return counts;
 }
 
-/* --- the peer's packets ----------------------------------------------------------------------------------- */
-
-static void tell_key(pm_session *session, pm_events *events, pm_event_kind kind, char key, int32_t samples) {
-    tell(session, events,
-         (pm_engine_event){.kind = (uint16_t)kind,
-                           .code = (uint16_t)(unsigned char)key,
-                           .position = session->key_down_at,
-                           .samples = samples});
-}
-
-static void hear_key(pm_session *session, const pm_rtp *packet, pm_events *events) {
-    pm_event report;
-    if (!pm_event_parse(packet->payload, packet->payload_size, &report)) {
-        session->counts.garbage++;
-        return;
-    }
-    char key = pm_key(report.event);
-    int32_t samples = report.duration * (session->codec.rate_hz / PM_RTP_CLOCK_HZ);
-    pm_key_change change = pm_keys_follow(&session->keys, &report, packet->timestamp);
-    if (key == 0 || change == PM_KEY_NOTHING) return;
-    if (change != PM_KEY_RELEASED) {
-        session->key_down_at = position_of(session);
-        tell_key(session, events, PM_DIGIT_PRESSED, key, 0);
-    }
-    if (change != PM_KEY_PRESSED) tell_key(session, events, PM_DIGIT_RELEASED, key, samples);
-}
-
-/* Begin with another stream from the right address: the PBX made it anew. */
-static void restart(pm_session *session, uint32_t ssrc) {
-    if (session->heard) {
-        session->counts.restarts++;
-        pm_jitter_reset(&session->jitter);
-        pm_g722_init(&session->decoder);
-        pm_keys_init(&session->keys);
-    }
-    session->heard = true;
-    session->heard_ssrc = ssrc;
-}
-
-/* In units of the RTP clock since position 0; what came before counts as come then. */
-static int64_t arrival_of(const pm_session *session, int64_t arrived_ns) {
-    if (session->beats == 0) return 0;
-    return pm_max(0, (arrived_ns - session->start_ns) / (1000000000 / PM_RTP_CLOCK_HZ));
-}
-
-static void hear_rtp(pm_session *session, const pm_rtp *packet, int64_t arrival, pm_events *events) {
-    bool expected = packet->payload_type == session->codec.payload_type;
-    if (!session->heard || packet->ssrc != session->heard_ssrc) restart(session, packet->ssrc);
-    pm_jitter_result result = pm_jitter_put(&session->jitter, packet->sequence, packet->timestamp, packet->payload,
-                                            expected ? packet->payload_size : 0, arrival);
-    if (result == PM_JITTER_UNEVEN || result == PM_JITTER_TOO_LONG) session->counts.garbage++;
-    if (expected) return;
-    if (packet->payload_type == session->setup.event_payload_type) {
-        hear_key(session, packet, events);
-    } else {
-        session->counts.unexpected++;
-    }
-}
-
-void pm_session_hear(pm_session *session, const pm_datagram *datagram, pm_events *events) {
-    pm_rtp packet;
-    int64_t arrival = arrival_of(session, datagram->arrived_ns);
-    if (pm_rtp_parse(datagram->octets, datagram->size, &packet) == PM_RTP_OK) {
-        hear_rtp(session, &packet, arrival, events);
-    } else if (!pm_is_rtcp(datagram->octets, datagram->size) ||
-               !pm_rtcp_parse(datagram->octets, datagram->size, &session->rtcp)) {
-        session->counts.garbage++;
-    }
-    int64_t heard_at = arrival * (session->codec.rate_hz / PM_RTP_CLOCK_HZ);
-    if (heard_at > atomic_load_explicit(&session->heard_at, memory_order_relaxed)) {
-        atomic_store_explicit(&session->heard_at, heard_at, memory_order_relaxed);
-    }
-    session->missed = false;
-}
-
 /* --- listening -------------------------------------------------------------------------------------------- */
 
 static void decode(pm_session *session, const uint8_t *payload, int16_t *pcm) {
@@ -195,6 +112,8 @@ static void decode(pm_session *session, const uint8_t *payload, int16_t *pcm) {
         case PM_ALAW: pm_alaw_decode(payload, pcm, PM_FRAME_TICKS); break;
         case PM_SLIN: pm_l16_decode(payload, pcm, PM_FRAME_TICKS); break;
         case PM_G722: pm_g722_decode(&session->decoder, payload, pcm, PM_FRAME_TICKS); break;
+        case PM_LINEAR:
+        case PM_LINEAR16: pm_le16_decode(payload, pcm, (size_t)session->codec.frame_samples); break;
     }
 }
 
@@ -212,9 +131,9 @@ static void find_speech(pm_session *session, const int16_t *pcm, size_t n, pm_ev
     pm_vad_edge edges[PM_VAD_EDGES(PM_FRAME_MAX, 16000)];
     size_t found = pm_vad_feed(&session->vad, pcm, n, edges, sizeof edges / sizeof *edges);
     for (size_t i = 0; i < found; i++) {
-        tell(session, events,
-             (pm_engine_event){.kind = edges[i].started ? PM_SPEECH_STARTED : PM_SPEECH_STOPPED,
-                               .position = edges[i].position});
+        pm_session_tell(session, events,
+                        (pm_engine_event){.kind = edges[i].started ? PM_SPEECH_STARTED : PM_SPEECH_STOPPED,
+                                          .position = edges[i].position});
     }
 }
 
@@ -222,13 +141,13 @@ static void find_digits(pm_session *session, const int16_t *pcm, size_t n, pm_ev
     pm_dtmf_event found[PM_DTMF_EVENTS(PM_FRAME_MAX)];
     size_t count = pm_dtmf_feed(&session->dtmf, pcm, n, found, sizeof found / sizeof *found);
     for (size_t i = 0; i < count; i++) {
-        tell(session, events,
-             (pm_engine_event){.kind = found[i].pressed ? PM_DIGIT_PRESSED : PM_DIGIT_RELEASED,
-                               .code = (uint16_t)(unsigned char)found[i].digit,
-                               .value = 1,
-                               .position = found[i].position,
-                               .samples = found[i].pressed ? 0 : found[i].samples,
-                               .level_dbfs = found[i].level_dbfs});
+        pm_session_tell(session, events,
+                        (pm_engine_event){.kind = found[i].pressed ? PM_DIGIT_PRESSED : PM_DIGIT_RELEASED,
+                                          .code = (uint16_t)(unsigned char)found[i].digit,
+                                          .value = PM_KEY_BY_TONE,
+                                          .position = found[i].position,
+                                          .samples = found[i].pressed ? 0 : found[i].samples,
+                                          .level_dbfs = found[i].level_dbfs});
     }
 }
 
@@ -236,13 +155,13 @@ static void find_tones(pm_session *session, const int16_t *pcm, size_t n, pm_eve
     pm_tone_event found[PM_TONE_EVENTS(PM_FRAME_MAX)];
     size_t count = pm_tone_feed(&session->tone, pcm, n, found, sizeof found / sizeof *found);
     for (size_t i = 0; i < count; i++) {
-        tell(session, events,
-             (pm_engine_event){.kind = PM_TONE_HEARD,
-                               .code = (uint16_t)found[i].kind,
-                               .position = found[i].position,
-                               .samples = (int32_t)pm_min(found[i].samples, INT32_MAX),
-                               .level_dbfs = found[i].level_dbfs,
-                               .frequency_hz = found[i].frequency_hz});
+        pm_session_tell(session, events,
+                        (pm_engine_event){.kind = PM_TONE_HEARD,
+                                          .code = (uint16_t)found[i].kind,
+                                          .position = found[i].position,
+                                          .samples = (int32_t)pm_min(found[i].samples, INT32_MAX),
+                                          .level_dbfs = found[i].level_dbfs,
+                                          .frequency_hz = found[i].frequency_hz});
     }
 }
 
@@ -251,11 +170,11 @@ static void follow_callee(pm_session *session, pm_events *events) {
     session->counts.callee = pm_amd_features(&session->amd);
     if (session->counts.callee.in_word == session->callee_in_word) return;
     session->callee_in_word = session->counts.callee.in_word;
-    tell(session, events,
-         (pm_engine_event){.kind = PM_CALLEE_CHANGED,
-                           .code = session->callee_in_word,
-                           .value = session->counts.callee.words,
-                           .position = pm_vad_position(&session->vad)});
+    pm_session_tell(session, events,
+                    (pm_engine_event){.kind = PM_CALLEE_CHANGED,
+                                      .code = session->callee_in_word,
+                                      .value = session->counts.callee.words,
+                                      .position = pm_vad_position(&session->vad)});
 }
 
 /* Give the frame to the reader, and tell him of whole blocks. */
@@ -265,18 +184,18 @@ static void hand_over(pm_session *session, const int16_t *pcm, size_t n, pm_even
     session->last_sample = pcm[n - 1];
     if (!pm_rx_write(&session->rx, pcm)) return;
     int32_t block = session->rx.block;
-    tell(session, events,
-         (pm_engine_event){.kind = PM_BLOCK_READY,
-                           .position = pm_vad_position(&session->vad) - block,
-                           .samples = block,
-                           .level_dbfs = (float)pm_dbfs(session->block_energy / block),
-                           .value = session->block_crossings});
+    pm_session_tell(session, events,
+                    (pm_engine_event){.kind = PM_BLOCK_READY,
+                                      .position = pm_vad_position(&session->vad) - block,
+                                      .samples = block,
+                                      .level_dbfs = (float)pm_dbfs(session->block_energy / block),
+                                      .value = session->block_crossings});
     session->block_energy = 0.0;
     session->block_crossings = 0;
 }
 
 static void listen_on(pm_session *session, int16_t *pcm, pm_events *events) {
-    uint8_t payload[2 * PM_FRAME_TICKS];
+    uint8_t payload[PM_PAYLOAD_MAX];
     size_t n = (size_t)session->codec.frame_samples;
     if (pm_jitter_get(&session->jitter, payload)) {
         decode(session, payload, pcm);
@@ -301,17 +220,21 @@ static pm_form form_of(pm_codec_name codec) {
         case PM_ULAW: return PM_FORM_ULAW;
         case PM_ALAW: return PM_FORM_ALAW;
         case PM_SLIN:
-        case PM_G722: break;
+        case PM_G722:
+        case PM_LINEAR:
+        case PM_LINEAR16: break;
     }
     return PM_FORM_PCM;
 }
 
-static size_t encode(pm_session *session, const int16_t *pcm, uint8_t *payload) {
+size_t pm_session_encode(pm_session *session, const int16_t *pcm, uint8_t *payload) {
     switch (session->setup.codec) {
         case PM_ULAW: pm_ulaw_encode(pcm, payload, PM_FRAME_TICKS); break;
         case PM_ALAW: pm_alaw_encode(pcm, payload, PM_FRAME_TICKS); break;
         case PM_SLIN: pm_l16_encode(pcm, payload, PM_FRAME_TICKS); break;
         case PM_G722: pm_g722_encode(&session->encoder, pcm, payload, PM_FRAME_TICKS); break;
+        case PM_LINEAR:
+        case PM_LINEAR16: pm_le16_encode(pcm, payload, (size_t)session->codec.frame_samples); break;
     }
     return (size_t)(PM_FRAME_TICKS * session->codec.octets_per_tick);
 }
@@ -324,51 +247,21 @@ static void decode_piece(const pm_playout_frame *frame, int16_t *pcm) {
     }
 }
 
-static void send_frame(pm_session *session, const int16_t *pcm, const uint8_t *payload, const pm_beat *beat) {
-    uint8_t own[PM_PACKET_MAX];
-    bool shared = session->setup.own_socket < 0;
-    if (shared && beat->outbox->count == PM_BATCH) {
-        pm_outbox_flush(beat->outbox, beat->socket, beat->refused, beat->context);
-    }
-    uint8_t *packet = shared ? pm_outbox_place(beat->outbox) : own;
-    size_t size = PM_FRAME_TICKS;
-    pm_rtp_write_header(packet, session->codec.payload_type, session->resuming, session->sequence, session->timestamp,
-                        session->setup.ssrc);
-    if (payload != NULL) {
-        memcpy(packet + PM_RTP_HEADER_SIZE, payload, PM_FRAME_TICKS);
-    } else {
-        size = encode(session, pcm, packet + PM_RTP_HEADER_SIZE);
-    }
-    session->sequence++;
-    session->timestamp += PM_FRAME_TICKS;
-    session->resuming = false;
-    session->counts.sent++;
-    if (shared) {
-        pm_outbox_add(beat->outbox, PM_RTP_HEADER_SIZE + size, &session->peer, session->number);
-    } else if (!pm_socket_send(session->setup.own_socket, packet, PM_RTP_HEADER_SIZE + size, &session->peer)) {
-        beat->refused(beat->context, session->number);
-    }
-}
-
-/* Let 20 ms pass without a packet. */
-static void pause_stream(pm_session *session) {
-    session->timestamp += PM_FRAME_TICKS;
-    session->resuming = true;
-}
-
 static void tell_playout(pm_session *session, const pm_playout_frame *frame, int64_t position, pm_events *events) {
     if (frame->underrun) {
         session->counts.underruns++;
-        tell(session, events, (pm_engine_event){.kind = PM_UNDERRUN, .position = position + frame->started_at});
+        pm_session_tell(session, events,
+                        (pm_engine_event){.kind = PM_UNDERRUN, .position = position + frame->started_at});
     }
     if (frame->started_at >= 0) {
-        tell(session, events, (pm_engine_event){.kind = PM_PLAYOUT_STARTED, .position = position + frame->started_at});
+        pm_session_tell(session, events,
+                        (pm_engine_event){.kind = PM_PLAYOUT_STARTED, .position = position + frame->started_at});
     }
     for (int32_t i = 0; i < frame->marks; i++) {
-        tell(session, events,
-             (pm_engine_event){.kind = PM_MARK_REACHED,
-                               .value = frame->reached[i].mark,
-                               .position = position + frame->reached[i].offset});
+        pm_session_tell(session, events,
+                        (pm_engine_event){.kind = PM_MARK_REACHED,
+                                          .value = frame->reached[i].mark,
+                                          .position = position + frame->reached[i].offset});
     }
 }
 
@@ -377,38 +270,40 @@ static void speak(pm_session *session, int16_t *pcm, const pm_beat *beat) {
     pm_playout_take(&session->playout, pcm, &frame);
     bool as_it_is = frame.payload != NULL && frame.form == form_of(session->setup.codec);
     if (frame.payload != NULL && (!as_it_is || session->tap != NULL)) decode_piece(&frame, pcm);
-    if (frame.played > 0 || session->setup.idle_frames) {
-        send_frame(session, pcm, as_it_is ? frame.payload : NULL, beat);
+    if (session->link != NULL) {
+        if (frame.played > 0 || session->setup.idle_frames) pm_session_send_message(session, pcm);
+    } else if (frame.played > 0 || session->setup.idle_frames) {
+        pm_session_send_packet(session, pcm, as_it_is ? frame.payload : NULL, beat);
     } else {
-        pause_stream(session);
+        pm_session_pause_stream(session);
     }
-    tell_playout(session, &frame, position_of(session), beat->events);
+    tell_playout(session, &frame, pm_session_now(session), beat->events);
 }
 
 /* Account for a frame that was never sent. */
 static void fall_silent(pm_session *session, int16_t *pcm) {
     session->counts.skipped_frames++;
-    pause_stream(session);
+    pm_session_pause_stream(session);
     memset(pcm, 0, (size_t)session->codec.frame_samples * sizeof *pcm);
 }
 
 /* --- one beat --------------------------------------------------------------------------------------------- */
 
 static void record(pm_session *session, const int16_t *heard, const int16_t *said, pm_events *events) {
-    pm_tap_write(session->tap, position_of(session), heard, said);
+    pm_tap_write(session->tap, pm_session_now(session), heard, said);
     session->counts.tap_dropped = (int64_t)atomic_load_explicit(&session->tap->dropped, memory_order_relaxed);
     if (++session->tap_frames % PM_TAP_READY_FRAMES == 0) {
-        tell(session, events, (pm_engine_event){.kind = PM_TAP_READY, .position = position_of(session)});
+        pm_session_tell(session, events, (pm_engine_event){.kind = PM_TAP_READY, .position = pm_session_now(session)});
     }
 }
 
 static void ring_alarm(pm_session *session, pm_events *events) {
     int64_t alarm = atomic_load_explicit(&session->alarm, memory_order_relaxed);
     /* An alarm that cannot be told stays set: it rings late rather than never. */
-    if (alarm == PM_NO_ALARM || position_of(session) < alarm || !pm_events_fit(events)) return;
+    if (alarm == PM_NO_ALARM || pm_session_now(session) < alarm || !pm_events_fit(events)) return;
     if (atomic_compare_exchange_strong_explicit(&session->alarm, &alarm, PM_NO_ALARM, memory_order_relaxed,
                                                 memory_order_relaxed)) {
-        tell(session, events, (pm_engine_event){.kind = PM_ALARM_REACHED, .position = alarm});
+        pm_session_tell(session, events, (pm_engine_event){.kind = PM_ALARM_REACHED, .position = alarm});
     }
 }
 
@@ -418,18 +313,21 @@ static void miss_peer(pm_session *session, pm_events *events) {
     if (timeout_ms == 0 || session->missed || pm_session_peer_silent(session) < timeout) return;
     if (!pm_events_fit(events)) return;
     session->missed = true;
-    tell(session, events,
-         (pm_engine_event){.kind = PM_PEER_SILENT, .position = position_of(session), .value = timeout_ms});
+    pm_session_tell(session, events,
+                    (pm_engine_event){.kind = PM_PEER_SILENT, .position = pm_session_now(session), .value = timeout_ms});
 }
 
 void pm_session_beat(pm_session *session, const pm_beat *beat) {
     _Alignas(8) int16_t heard[PM_FRAME_MAX];
     int16_t said[PM_FRAME_MAX];
     session->beats++;
-    atomic_store_explicit(&session->position, position_of(session), memory_order_release);
+    atomic_store_explicit(&session->position, pm_session_now(session), memory_order_release);
     session->counts.late_beats += beat->behind_ns > PM_LATE_NS;
     listen_on(session, heard, beat->events);
-    if (beat->sending) {
+    if (session->feed != NULL) {
+        /* What is said goes by other ways. */
+        memset(said, 0, (size_t)session->codec.frame_samples * sizeof *said);
+    } else if (beat->sending) {
         speak(session, said, beat);
     } else {
         fall_silent(session, said);
@@ -444,5 +342,5 @@ void pm_session_end_tap(pm_session *session, pm_events *events) {
     if (session->tap == NULL) return;
     pm_tap_end(session->tap);
     session->tap = NULL;
-    tell(session, events, (pm_engine_event){.kind = PM_TAP_ENDED, .position = position_of(session)});
+    pm_session_tell(session, events, (pm_engine_event){.kind = PM_TAP_ENDED, .position = pm_session_now(session)});
 }

@@ -1,7 +1,11 @@
 /* One call's media: what the peer sends becomes PCM, events and features; what is played becomes packets.
  *
+ * The peer sends and gets RTP; or it has a connection of AudioSocket (link.h); or what it says is handed over (feed.h), and
+ * what is said to it goes by other ways. The rest is the same.
+ *
  *   pm_session_memory, pm_session_init    memory beside the struct; make a session for one call
  *   media thread:    pm_session_hear      one datagram of the peer's
+ *                    pm_session_hear_link, pm_session_hear_feed      what has come over a connection
  *                    pm_session_beat      let 20 ms pass
  *                    pm_session_end_tap   let its recording end
  *   control thread:  pm_session_position, pm_session_peer_silent, pm_session_set_alarm, pm_session_switch,
@@ -18,8 +22,10 @@
 #include "datagrams.h"
 #include "dtmf.h"
 #include "engine_events.h"
+#include "feed.h"
 #include "g722.h"
 #include "jitter.h"
+#include "link.h"
 #include "playout.h"
 #include "plc.h"
 #include "rtp.h"
@@ -49,7 +55,7 @@ typedef struct {
     uint8_t event_payload_type; /* of RFC 4733 telephone events; PM_NO_PAYLOAD_TYPE: they are not for us */
     uint32_t switches;
     int32_t block_frames;
-    int own_socket;             /* -1: the engine's */
+    int own_socket;             /* of RTP; -1: the engine's, or none is needed */
     uint32_t ssrc;              /* of our stream, random as the next two (RFC 3550 §5.1) */
     uint32_t timestamp;
     uint16_t sequence;
@@ -91,6 +97,8 @@ typedef struct {
     pm_codec codec;
     pm_socket_address peer;
     pm_address peer_address;
+    pm_link *link;   /* NULL: none */
+    pm_feed *feed;   /* NULL: none */
 
     /* Both threads'. */
     _Alignas(64) _Atomic int64_t position; /* now */
@@ -104,7 +112,7 @@ typedef struct {
     pm_rx rx;
 
     /* The media thread's: the clock, */
-    _Alignas(64) int64_t start_ns;         /* of position 0, on the engine's clock */
+    _Alignas(64) _Atomic int64_t start_ns; /* of position 0, on the engine's clock; either thread may look */
     int64_t connected_ns;                  /* what came before was for whoever had the address then */
     int64_t beats;
     bool running;                          /* it has a place in a slot */
@@ -165,6 +173,10 @@ void pm_session_init(pm_session *session, const pm_session_setup *setup, void *m
 /* The sender has been checked. */
 void pm_session_hear(pm_session *session, const pm_datagram *datagram, pm_events *events);
 
+/* What had come over the connection by this time. catching_up: that is not now, and each beat has its 20 ms. */
+void pm_session_hear_link(pm_session *session, int64_t latest_ns, bool catching_up, pm_events *events);
+void pm_session_hear_feed(pm_session *session, int64_t latest_ns);
+
 void pm_session_beat(pm_session *session, const pm_beat *beat);
 
 /* Have the processor fetch what the next beat will need: first the struct, and when that is there what it refers to.
@@ -188,6 +200,16 @@ void pm_session_end_tap(pm_session *session, pm_events *events);
 /* Now, on the session clock. */
 PM_INLINE int64_t pm_session_position(pm_session *session) {
     return atomic_load_explicit(&session->position, memory_order_acquire);
+}
+
+/* When position 0 was, on the engine's clock; 0 before. */
+PM_INLINE int64_t pm_session_start(pm_session *session) {
+    return atomic_load_explicit(&session->start_ns, memory_order_relaxed);
+}
+
+/* Whether its packets come to the engine's port. */
+PM_INLINE bool pm_session_shares_port(const pm_session *session) {
+    return session->setup.own_socket < 0 && session->link == NULL && session->feed == NULL;
 }
 
 /* Samples since the peer's last packet came, or since the start. */

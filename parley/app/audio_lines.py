@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Protocol
 
 from audio_fork.audio_connection import AudioConnection
 from audio_fork.audiosocket_audio import AudioSocketAudio
 from audio_fork.audiosocket_server import AudioSocketServer
+from audio_fork.media_engine import EngineCall, MediaEngine
 from audio_fork.rtp_audio import RtpAudio, RtpSettings
-from audio_fork.rtp_engine import EngineCall, RtpEngine
+from audio_fork.rtp_engine import RtpEngine
 from audio_fork.sockets import Address
 from audio_fork.websocket_audio import WebSocketAudio
 from parley.app.settings_tables import MediaSettings
@@ -57,6 +58,11 @@ class AudioLine(Protocol):
 class AudioLines(Protocol):
     """Opens lines of one transport."""
 
+    @property
+    def engines(self) -> Sequence[MediaEngine]:
+        """Carry the media; calls by the dialplan's AudioSocket() as well."""
+        ...
+
     def open(self, wideband: bool) -> AudioLine:
         """Open a line; wideband: the party's own audio reaches beyond 4 kHz. Raises AudioForkError."""
         ...
@@ -73,39 +79,47 @@ async def audio_lines(
     """Be ready to open lines of the transport that the settings choose.
 
     tls: for WebSockets to an Asterisk behind `https`. on_refused: told why a connection to the AudioSocket port was
-    refused. calls: at once, over RTP. Raises NoFreePort when a port cannot be opened, EngineStartError of media_core
+    refused. calls: at once. Raises NoFreePort when a port cannot be opened, EngineStartError of media_core
     when the system refuses what a media engine needs.
     """
-    if media.transport == "rtp":
-        with ExitStack() as stack:
-            yield RtpLines(media, _running_engines(media, calls, stack))
-    elif media.transport == "websocket":
-        yield WebSocketLines(media, tls)
-    else:
-        server = AudioSocketServer(on_refused=on_refused)
-        await server.listen(media.host, media.audiosocket_port)
-        try:
+    async with AsyncExitStack() as stack:
+        if media.transport == "rtp":
+            yield RtpLines(media, _rtp_engines(media, calls, stack))
+        elif media.transport == "websocket":
+            yield WebSocketLines(media, _engines(media, calls, stack), tls)
+        else:
+            server = AudioSocketServer(_engines(media, calls, stack), on_refused=on_refused)
+            stack.push_async_callback(server.aclose)
+            await server.listen(media.host, media.audiosocket_port)
             yield AudioSocketLines(media, server)
-        finally:
-            await server.aclose()
 
 
-def _running_engines(media: MediaSettings, calls: int, stack: ExitStack) -> list[RtpEngine]:
-    """Start the media engines; the stack closes them. Each could take all calls, so that none is refused."""
+def _rtp_engines(media: MediaSettings, calls: int, stack: AsyncExitStack) -> list[RtpEngine]:
+    """Start media engines with a port each; the stack closes them. Each could take all calls: none is refused."""
     engines: list[RtpEngine] = []
     by_peer: dict[Address, EngineCall] = {}
-    for number in range(media.engines):
+    for core in _cores(media):
         engine = RtpEngine.open(
-            media.host,
-            media.ports,
-            by_peer=by_peer,
-            capacity=calls,
-            core=media.cores[number % len(media.cores)] if media.cores else None,
-            threaded=media.thread,
+            *(media.host, media.ports), by_peer=by_peer, capacity=calls, core=core, threaded=media.thread
         )
         stack.callback(engine.close)
         engines.append(engine)
     return engines
+
+
+def _engines(media: MediaSettings, calls: int, stack: AsyncExitStack) -> list[MediaEngine]:
+    """Start media engines for calls over connections, in the same way."""
+    engines: list[MediaEngine] = []
+    for core in _cores(media):
+        engine = MediaEngine.open(capacity=calls, core=core, threaded=media.thread)
+        stack.callback(engine.close)
+        engines.append(engine)
+    return engines
+
+
+def _cores(media: MediaSettings) -> list[int | None]:
+    """Return for each engine the processor that it is pinned to."""
+    return [media.cores[number % len(media.cores)] if media.cores else None for number in range(media.engines)]
 
 
 class RtpLines:
@@ -140,8 +154,9 @@ class RtpLine:
 class WebSocketLines:
     """A WebSocket to the PBX for each call."""
 
-    def __init__(self, media: MediaSettings, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, media: MediaSettings, engines: Sequence[MediaEngine], tls: ssl.SSLContext | None) -> None:
         self._media = media
+        self.engines = engines
         self._tls = tls
 
     def open(self, wideband: bool) -> WebSocketLine:
@@ -171,6 +186,7 @@ class AudioSocketLines:
     def __init__(self, media: MediaSettings, server: AudioSocketServer) -> None:
         self._media = media
         self.server = server
+        self.engines = server.engines
 
     def open(self, wideband: bool) -> AudioSocketLine:
         """Issue an id for the PBX to connect with."""

@@ -96,7 +96,10 @@ class DialplanArrivals:
         refusal = self._refusal(arguments)
         if refusal is not None:
             return self._refused(refusal, channel_id)
-        audio = self._server.expect(CODEC.value, digits=True)
+        try:
+            audio = self._server.expect(CODEC.value, digits=True)
+        except AudioForkError as err:
+            return self._refused((ParleyStatus.BUSY, "overload", str(err)), channel_id)
         receiving = self._receive(channel_id, tuple(arguments), audio)
         try:
             self._spawn(receiving)

@@ -13,7 +13,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from ari_app import EventCounts
-from audio_fork.rtp_engine import RtpEngine
+from audio_fork.media_engine import MediaEngine
 from audio_fork.stats import AudioStats
 from parley import __version__
 from parley.conversation.record import CallEnd, CallStart, EndReason, Turn
@@ -120,9 +120,9 @@ class Metrics:
         self._media = Counter(
             "parley_media_events", "Counts of ended audio connections.", ["kind"], registry=self.registry
         )
-        self._engines: Sequence[RtpEngine] = ()
+        self._engines: Sequence[MediaEngine] = ()
         self._engine_counts = Gauge(
-            "parley_media_engine", "Counts of the RTP media engines since the start.", ["kind"], registry=self.registry
+            "parley_media_engine", "Counts of the media engines since the start.", ["kind"], registry=self.registry
         )
         self._engine_lateness = Gauge(
             "parley_media_engine_lateness_seconds",
@@ -229,7 +229,7 @@ class Metrics:
         for kind, count in asdict(stats).items():
             self._media.labels(kind).inc(count)
 
-    def watch_engines(self, engines: Sequence[RtpEngine]) -> None:
+    def watch_engines(self, engines: Sequence[MediaEngine]) -> None:
         """Ask these media engines for their counts whenever somebody asks for metrics; none: no longer."""
         self._ask_engines()
         self._engines = engines

@@ -16,7 +16,7 @@ from ari_app.ami import AmiClient
 from ari_app.audiosocket_calls import AudioSocketCallControl
 from ari_app.call_control import AriCallControl
 from audio_fork.audiosocket_server import AudioSocketServer
-from parley.app.audio_lines import AudioLines, AudioSocketLines, RtpLines, audio_lines
+from parley.app.audio_lines import AudioLines, AudioSocketLines, audio_lines
 from parley.app.call_controls import CallControls
 from parley.app.call_runner import Services
 from parley.app.clock import SystemClock
@@ -104,9 +104,8 @@ class Node:
         lines = await stack.enter_async_context(
             audio_lines(settings.media, tls, self._metrics.audiosocket_refused, calls=settings.limits.max_calls)
         )
-        if isinstance(lines, RtpLines):
-            self._metrics.watch_engines(lines.engines)
-            stack.callback(self._metrics.watch_engines, ())
+        self._metrics.watch_engines(lines.engines)
+        stack.callback(self._metrics.watch_engines, ())
         self._ari = AriCallControl(
             *(asterisk.url, asterisk.username, password, asterisk.application),
             ami=ami,
@@ -201,7 +200,7 @@ class Node:
         """Return the port for AudioSocket connections: that of all calls, or one for AudioSocket() alone."""
         if isinstance(lines, AudioSocketLines):
             return lines.server
-        server = AudioSocketServer(on_refused=self._metrics.audiosocket_refused)
+        server = AudioSocketServer(lines.engines, on_refused=self._metrics.audiosocket_refused)
         await server.listen(self._settings.media.host, self._settings.media.audiosocket_port)
         stack.push_async_callback(server.aclose)
         return server

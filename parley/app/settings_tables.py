@@ -157,7 +157,7 @@ class MediaSettings(Section):
     cores: tuple[int, ...] = ()
     """Processors for the media engines, in turn; empty: the system chooses."""
     thread: bool = True
-    """Carry RTP on threads. Without, the event loop does it: slower, and late whenever the loop is busy."""
+    """Carry the audio on threads. Without, the event loop does it: slower, and late whenever the loop is busy."""
     audiosocket_port: Port = 9092
     """TCP."""
     audiosocket_standby_port: PortOrNone = 0

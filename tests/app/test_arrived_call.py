@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 
 from audio_fork.audiosocket_server import AudioSocketServer
+from audio_fork.media_engine import MediaEngine
 from parley.app.dialplan_arrivals import DialplanArrivals
 from parley.call_control import HangupCause, LegId
 from parley.conversation.record import EndReason
@@ -57,7 +58,8 @@ class Arrived:
 
 @asynccontextmanager
 async def arrived(folder: Path, flow: str) -> AsyncIterator[Arrived]:
-    server = AudioSocketServer()
+    engine = MediaEngine.open()
+    server = AudioSocketServer([engine])
     await server.listen("127.0.0.1", 0)
     made: list[DialplanArrivals] = []
     async with asyncio.TaskGroup() as tasks:
@@ -82,6 +84,7 @@ async def arrived(folder: Path, flow: str) -> AsyncIterator[Arrived]:
                 with suppress(ConnectionError):
                     await writer.wait_closed()
         await server.aclose()
+        engine.close()
 
 
 async def _is_offered(node: FakeNode) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from audio_fork.audiosocket_audio import AudioSocketAudio
-from audio_fork.audiosocket_protocol import Kind, encode
 from audio_fork.errors import NoFreePort, NoPeer, TooManyCalls
 from media_core.events import PeerGone
 from parley.app.audio_lines import AudioSocketLines, RtpLines, audio_lines
@@ -26,6 +25,7 @@ from parley.call_control import (
 )
 from parley.conversation.ports import CallAudio
 from tests.audio_fork.connections import TcpPeer
+from tests.support.audiosocket import Kind, encode
 
 
 def media(**settings: Any) -> MediaSettings:

@@ -13,6 +13,7 @@ import pytest
 
 from audio_fork.audiosocket_server import AudioSocketServer
 from audio_fork.errors import NoPeer
+from audio_fork.media_engine import MediaEngine
 from parley.app.call_results import ParleyStatus
 from parley.app.dialplan_arrivals import DialplanArrivals, Refusal
 from parley.call_control import AudioCodec, AudioSocketPeer, AudioSocketTarget, LegId, PbxRefused
@@ -73,7 +74,8 @@ class Site:
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    server = AudioSocketServer()
+    engine = MediaEngine.open()
+    server = AudioSocketServer([engine])
     await server.listen("127.0.0.1", 0)
     async with asyncio.TaskGroup() as tasks:
         refused: list[str] = []
@@ -99,6 +101,7 @@ async def site() -> AsyncIterator[Site]:
         made = Site(arrivals, offers, refused)
         yield made
         await server.aclose()
+        engine.close()
         for connection in made.connections:
             connection.close()
             with suppress(ConnectionError):
@@ -223,7 +226,8 @@ async def test_end_of_a_caller_s_connection_is_told_to_whoever_commands_the_leg(
 
 
 async def test_ticket_that_nobody_uses_leaves_nothing_behind() -> None:
-    server = AudioSocketServer()
+    engine = MediaEngine.open()
+    server = AudioSocketServer([engine])
     await server.listen("127.0.0.1", 0)
     offers, refused = Offers(), list[str]()
     async with asyncio.TaskGroup() as tasks:
@@ -238,5 +242,6 @@ async def test_ticket_that_nobody_uses_leaves_nothing_behind() -> None:
         arrivals.open(lambda arguments, on_their_way: None)
         arrivals.ticket("1.1", [])
         await server.aclose()
+        engine.close()
     assert offers.taken == []
     assert refused == ["starting"]

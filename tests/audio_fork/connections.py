@@ -11,7 +11,6 @@ import socket
 from typing import Protocol
 from uuid import UUID
 
-from audio_fork.audiosocket_protocol import AUDIO_KIND, Kind, MessageReader, encode
 from audio_fork.audiosocket_server import AudioSocketServer
 from audio_fork.rtp_audio import DEFAULT_SETTINGS, RtpAudio, RtpSettings
 from audio_fork.websocket_audio import WebSocketAudio
@@ -20,6 +19,7 @@ from tests.audio_fork.fake_media_leg import FakeMediaLeg
 from tests.audio_fork.virtual_time import ManualTime
 from tests.fakes.call_audio import FakeCallAudio, settle
 from tests.media_core.engine_call import Phone
+from tests.support.audiosocket import AUDIO_KIND, Kind, MessageReader, encode
 
 FRAME_MS = 20
 
@@ -170,7 +170,8 @@ class AudioSocketConnection:
 
     def __init__(self, codec: str) -> None:
         self.time = ManualTime()
-        self.server = AudioSocketServer(clock=self.time.playout_clock())
+        self.engine = self.time.media_engine()
+        self.server = AudioSocketServer([self.engine])
         self.peer = TcpPeer(codec)
         self._codec = codec
         self._speech: list[tuple[int, int]] = []
@@ -209,6 +210,7 @@ class AudioSocketConnection:
         self.peer.close()
         await self.server.aclose()
         await settle()
+        self.engine.close()
 
     async def _pass_on(self) -> None:
         """Let what was sent on either side arrive."""

@@ -1,73 +1,45 @@
+"""The id that a connection begins with, however it comes; the messages behind it are tried in tests/native."""
+
 from __future__ import annotations
 
 import uuid
-from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from audio_fork.audiosocket_protocol import (
-    MAX_PAYLOAD_OCTETS,
-    Kind,
-    Message,
-    MessageReader,
-    connection_id_of,
-    encode,
-)
+from audio_fork.audiosocket_protocol import IdMessage
 from audio_fork.errors import BadPeer
+from tests.support.audiosocket import Kind, encode
 
 IDENTITY = uuid.UUID("6e0a3c1e-1c5a-4b5e-9d0e-0123456789ab")
 
 
-def everything(reader: MessageReader) -> list[Message]:
-    messages = []
-    while (message := reader.next()) is not None:
-        messages.append(message)
-    return messages
+def read(octets: bytes, at_once: int) -> tuple[str | None, int]:
+    """Return the id, and how many octets have been taken for it."""
+    message, taken = IdMessage(), 0
+    while taken < len(octets):
+        room = message.room()
+        size = min(at_once, len(room), len(octets) - taken)
+        room[:size] = octets[taken : taken + size]
+        taken += size
+        found = message.came(size)
+        if found is not None:
+            return found, taken
+    return None, taken
 
 
-@given(
-    payloads=st.lists(st.tuples(st.sampled_from(list(Kind)), st.binary(max_size=700)), max_size=8),
-    cuts=st.lists(st.integers(0, 6000), max_size=12),
-)
-def test_messages_come_out_whole_however_they_were_split(payloads: list[tuple[Kind, bytes]], cuts: list[int]) -> None:
-    stream = b"".join(encode(kind, payload) for kind, payload in payloads)
-    reader, seen = MessageReader(), []
-    borders = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
-    for start, end in pairwise(borders):
-        reader.add(stream[start:end])
-        seen += everything(reader)
-    assert seen == [Message(kind, payload) for kind, payload in payloads]
+@pytest.mark.parametrize("at_once", [1, 2, 3, 5, 18, 19, 4096])
+def test_the_id_is_read_as_a_uuid_and_nothing_behind_it_is_taken(at_once: int) -> None:
+    octets = encode(Kind.ID, IDENTITY.bytes) + encode(Kind.SLIN, bytes(320))
+    assert read(octets, at_once) == (str(IDENTITY), 19)
 
 
-def test_a_frame_is_written_as_asterisk_reads_it() -> None:
-    assert encode(Kind.SLIN, bytes(320)) == b"\x10\x01\x40" + bytes(320)
-    assert encode(Kind.SLIN16, bytes(640))[:3] == b"\x12\x02\x80"
-    assert encode(Kind.HANGUP) == b"\0\0\0"
-
-
-def test_a_message_longer_than_any_of_asterisks_is_refused_before_it_has_come() -> None:
-    reader = MessageReader()
-    reader.add(b"\x10" + (MAX_PAYLOAD_OCTETS + 1).to_bytes(2, "big"))
-    with pytest.raises(BadPeer):
-        reader.next()
-
-
-def test_a_reader_that_waits_for_an_id_takes_nothing_longer() -> None:
-    reader = MessageReader(max_payload_octets=16)
-    reader.add(b"GET / HTTP/1.1\r\n")
-    with pytest.raises(BadPeer):
-        reader.next()
-
-
-def test_the_id_is_read_as_a_uuid() -> None:
-    assert connection_id_of(Message(Kind.ID, IDENTITY.bytes)) == str(IDENTITY)
+def test_an_id_that_is_not_whole_is_waited_for() -> None:
+    assert read(encode(Kind.ID, IDENTITY.bytes)[:-1], 7) == (None, 18)
 
 
 @pytest.mark.parametrize(
-    "message", [Message(Kind.SLIN, IDENTITY.bytes), Message(Kind.ID, b""), Message(Kind.ID, IDENTITY.bytes + b"x")]
+    "octets", [encode(Kind.SLIN, IDENTITY.bytes), encode(Kind.ID), encode(Kind.ID, IDENTITY.bytes + b"x"), b"GET / HT"]
 )
-def test_anything_else_is_no_id(message: Message) -> None:
+def test_anything_else_is_no_id_as_soon_as_its_header_has_come(octets: bytes) -> None:
     with pytest.raises(BadPeer, match="first message"):
-        connection_id_of(message)
+        read(octets[:3], 1)

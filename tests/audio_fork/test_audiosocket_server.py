@@ -6,17 +6,18 @@ import asyncio
 import socket
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 
 import pytest
 import uvloop
 
 from audio_fork import audiosocket_server
-from audio_fork.audiosocket_protocol import Kind, encode
+from audio_fork.audiosocket_audio import AudioSocketAudio
 from audio_fork.audiosocket_server import AudioSocketServer
-from audio_fork.errors import NoFreePort, NoPeer, NotOurAddress, UnknownCodec
-from media_core.events import DigitHeard, PeerGone
+from audio_fork.errors import NoFreePort, NoPeer, NotOurAddress, TooManyCalls, UnknownCodec
+from media_core.events import AudioEvent, DigitHeard, PeerGone
 from tests.audio_fork.virtual_time import ManualTime
+from tests.support.audiosocket import Kind, encode
 
 
 class Peer:
@@ -53,11 +54,40 @@ Connect = Callable[[], Awaitable[Peer]]
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[AudioSocketServer]:
-    server = AudioSocketServer(clock=ManualTime().playout_clock())
+def time() -> ManualTime:
+    return ManualTime()
+
+
+@pytest.fixture
+async def server(time: ManualTime) -> AsyncIterator[AudioSocketServer]:
+    async with listening(time) as server:
+        yield server
+
+
+@asynccontextmanager
+async def listening(time: ManualTime) -> AsyncIterator[AudioSocketServer]:
+    engine = time.media_engine()
+    server = AudioSocketServer([engine])
     await server.listen("127.0.0.1", 0)
-    yield server
-    await server.aclose()
+    try:
+        yield server
+    finally:
+        await server.aclose()
+        engine.close()
+
+
+async def all_events(audio: AudioSocketAudio, time: ManualTime) -> list[AudioEvent]:
+    """Let time pass until the connection is over, and return what it has told."""
+
+    async def collect() -> list[AudioEvent]:
+        return [event async for event in audio.events()]
+
+    collecting = asyncio.ensure_future(collect())
+    async with asyncio.timeout(5):
+        while not collecting.done():
+            time.advance(20)
+            await asyncio.sleep(0)
+    return collecting.result()
 
 
 @pytest.fixture
@@ -82,7 +112,7 @@ async def refused(server: AudioSocketServer, reason: str, count: int = 1) -> boo
 
 
 async def test_the_peer_that_shows_the_id_is_let_in_even_if_nobody_waits_yet(
-    server: AudioSocketServer, connect: Connect
+    server: AudioSocketServer, connect: Connect, time: ManualTime
 ) -> None:
     audio = server.expect("slin")
     peer = await connect()
@@ -90,6 +120,7 @@ async def test_the_peer_that_shows_the_id_is_let_in_even_if_nobody_waits_yet(
     peer.send(encode(Kind.SLIN, bytes(320)) * 3)
     async with asyncio.timeout(5):
         while audio.stats().received < 3:
+            time.advance(20)
             await asyncio.sleep(0)
     await audio.connected()
     assert server.refused == {}
@@ -176,12 +207,10 @@ def test_a_burst_of_strangers_behind_the_pbx_does_not_cut_it_off(
 
 async def burst_behind_the_pbx() -> None:
     """Fill the backlog with strangers in every round until some are cut; the PBX, which came first, must be let in."""
-    server = AudioSocketServer(clock=ManualTime().playout_clock())
-    await server.listen("127.0.0.1", 0)
-    audio = server.expect()
     strangers = 0
-    try:
-        with ExitStack() as sockets:
+    with ExitStack() as sockets:
+        async with listening(ManualTime()) as server:
+            audio = server.expect()
             pbx = sockets.enter_context(socket.create_connection(server.address))
             pbx.sendall(encode(Kind.ID, uuid.UUID(audio.connection_id).bytes))
             async with asyncio.timeout(5):
@@ -192,12 +221,11 @@ async def burst_behind_the_pbx() -> None:
                         break
                 await audio.connected()
             assert server.refused["too_many"]
-        async with asyncio.timeout(5):
-            while sum(server.refused.values()) < strangers:
-                await asyncio.sleep(0)
-    finally:
-        await audio.aclose()
-        await server.aclose()
+            sockets.close()
+            async with asyncio.timeout(5):
+                while sum(server.refused.values()) < strangers:
+                    await asyncio.sleep(0)
+            await audio.aclose()
 
 
 def fill_backlog(server: AudioSocketServer, sockets: ExitStack) -> int:
@@ -237,7 +265,9 @@ async def test_the_id_of_audio_that_was_closed_is_void_and_its_waiter_is_told(
     assert await peer.is_cut_off()
 
 
-async def test_closing_hangs_up_and_leaves_closing_to_the_pbx(server: AudioSocketServer, connect: Connect) -> None:
+async def test_closing_hangs_up_and_leaves_closing_to_the_pbx(
+    server: AudioSocketServer, connect: Connect, time: ManualTime
+) -> None:
     audio = server.expect()
     peer = await connect()
     peer.identify(audio.connection_id)
@@ -246,6 +276,7 @@ async def test_closing_hangs_up_and_leaves_closing_to_the_pbx(server: AudioSocke
     assert await peer.receive(3) == encode(Kind.HANGUP)
     peer.send(encode(Kind.SLIN, bytes(320)))
     await peer.close()
+    time.advance(40)
     assert audio.stats().received == 0
     assert [event async for event in audio.events()] == []
 
@@ -273,7 +304,7 @@ async def test_a_pbx_that_does_not_close_is_cut_off(
     ],
 )
 async def test_the_end_of_the_connection_is_told(
-    server: AudioSocketServer, connect: Connect, last: bytes, reason: str
+    server: AudioSocketServer, connect: Connect, time: ManualTime, last: bytes, reason: str
 ) -> None:
     audio = server.expect()
     peer = await connect()
@@ -282,14 +313,13 @@ async def test_the_end_of_the_connection_is_told(
     peer.send(last)
     await peer.writer.drain()
     await peer.close()
-    async with asyncio.timeout(5):
-        assert [event async for event in audio.events()] == [PeerGone(reason)]
+    assert await all_events(audio, time) == [PeerGone(reason)]
     await audio.aclose()
 
 
 @pytest.mark.parametrize("digits", [True, False])
 async def test_keys_in_the_media_are_digits_only_where_the_pbx_does_not_report_them_itself(
-    server: AudioSocketServer, connect: Connect, digits: bool
+    server: AudioSocketServer, connect: Connect, time: ManualTime, digits: bool
 ) -> None:
     audio = server.expect(digits=digits)
     peer = await connect()
@@ -297,30 +327,27 @@ async def test_keys_in_the_media_are_digits_only_where_the_pbx_does_not_report_t
     for key in (b"5", b"#", b"x", b"55", b""):
         peer.send(encode(Kind.DTMF, key))
     peer.send(encode(Kind.HANGUP))
-    async with asyncio.timeout(5):
-        events = [event async for event in audio.events()]
+    events = await all_events(audio, time)
     assert [event.digit for event in events if isinstance(event, DigitHeard)] == (["5", "#"] if digits else [])
     assert (audio.stats().garbage, audio.stats().unexpected) == (3, 0 if digits else 2)
     await audio.aclose()
 
 
 async def test_audio_of_another_rate_and_unknown_kinds_are_counted_and_left_out(
-    server: AudioSocketServer, connect: Connect
+    server: AudioSocketServer, connect: Connect, time: ManualTime
 ) -> None:
     audio = server.expect("slin")
     peer = await connect()
     peer.identify(audio.connection_id)
     peer.send(encode(Kind.SLIN16, bytes(640)) + b"\x42\0\0" + encode(Kind.SLIN, bytes(3)) + encode(Kind.HANGUP))
-    async with asyncio.timeout(5):
-        assert [event async for event in audio.events()] == [PeerGone("the PBX hung up")]
+    assert await all_events(audio, time) == [PeerGone("the PBX hung up")]
     assert (audio.stats().unexpected, audio.stats().garbage) == (1, 2)
     await audio.aclose()
 
 
-async def test_what_a_pbx_does_not_take_is_dropped_rather_than_played_in_a_burst() -> None:
-    time = ManualTime()
-    server = AudioSocketServer(clock=time.playout_clock())
-    await server.listen("127.0.0.1", 0)
+async def test_what_a_pbx_does_not_take_is_dropped_rather_than_played_in_a_burst(
+    server: AudioSocketServer, time: ManualTime, caplog: pytest.LogCaptureFixture
+) -> None:
     audio = server.expect("slin16")
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as peer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
@@ -335,17 +362,17 @@ async def test_what_a_pbx_does_not_take_is_dropped_rather_than_played_in_a_burst
         assert stats.sent + stats.unsent == 1000
         assert stats.sent < 50, "only what fits into the peer's own buffer, and 400 ms"
         await audio.aclose()
-    await server.aclose()
+        assert "did not take all" in caplog.text
 
 
 async def test_a_port_that_is_taken_is_named(server: AudioSocketServer) -> None:
     with pytest.raises(NoFreePort, match=f"{server.address[1]}"):
-        await AudioSocketServer().listen(*server.address)
+        await AudioSocketServer([]).listen(*server.address)
 
 
 async def test_an_address_of_another_machine_is_not_worth_another_try() -> None:
     with pytest.raises(NotOurAddress) as caught:
-        await AudioSocketServer().listen("192.0.2.77", 0)
+        await AudioSocketServer([]).listen("192.0.2.77", 0)
     assert not caught.value.retryable
 
 
@@ -368,3 +395,38 @@ async def test_closing_the_server_ends_everything_and_may_be_done_twice(
     assert await stranger.is_cut_off()
     async with asyncio.timeout(5):
         assert [event async for event in talking.events()] == [PeerGone("the PBX closed the connection")]
+
+
+async def test_more_calls_than_the_engines_carry_are_refused(server: AudioSocketServer) -> None:
+    waiting = [server.expect() for _ in range(4)]
+    with pytest.raises(TooManyCalls):
+        server.expect()
+    for audio in waiting:
+        audio.close()
+    server.expect().close()
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_what_comes_right_behind_the_id_is_the_engines(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """In one segment with the id: not an octet may be read past it, whatever the loop."""
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(speak_at_once())
+
+
+async def speak_at_once() -> None:
+    time = ManualTime()
+    async with listening(time) as server:
+        audio = server.expect()
+        with socket.create_connection(server.address) as pbx:
+            identity = encode(Kind.ID, uuid.UUID(audio.connection_id).bytes)
+            pbx.sendall(identity + encode(Kind.SLIN, bytes(320)) * 5)
+            await audio.connected()
+            time.advance(40)
+            assert (audio.stats().received, audio.stats().garbage) == (5, 0)
+            await audio.aclose()
+            time.advance(20)
+            pbx.settimeout(5)
+            assert pbx.recv(4096).endswith(encode(Kind.HANGUP))
+        async with asyncio.timeout(5):
+            while server.connections:
+                await asyncio.sleep(0)

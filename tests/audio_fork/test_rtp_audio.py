@@ -13,9 +13,10 @@ import pytest
 
 from audio_fork import rtp_engine
 from audio_fork.errors import BadAudio, NoFreePort, NotConnectable, TooManyCalls, UnknownCodec
+from audio_fork.media_engine import EngineCall
 from audio_fork.recording import StereoRecorder
 from audio_fork.rtp_audio import DEFAULT_SETTINGS, RtpAudio, RtpSettings
-from audio_fork.rtp_engine import EngineCall, RtpEngine
+from audio_fork.rtp_engine import RtpEngine
 from audio_fork.sockets import Address, bind_udp
 from media_core.engine_events import EventKind
 from media_core.events import AlarmReached, AudioBlock, AudioEvent, MarkReached, PeerGone, PlayoutStarted
@@ -319,7 +320,7 @@ async def test_an_alarm_that_was_replaced_does_not_ring_though_the_engine_has_to
     call.connect()
     call.audio.set_alarm(800)
     call.audio.set_alarm(1600)
-    call.audio.take(EventKind.ALARM_REACHED, 800, 0)
+    call.audio.take(EventKind.ALARM_REACHED, 800, 0, 0)
     assert await call.events() == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from audio_fork.clock import PlayoutClock
+from audio_fork.media_engine import MediaEngine
 from audio_fork.rtp_engine import RtpEngine
 from audio_fork.sockets import bind_udp
 from media_core.engine import Engine
@@ -39,6 +40,13 @@ class ManualTime:
 
     def playout_clock(self) -> PlayoutClock:
         return PlayoutClock(self.monotonic, self.call_later)
+
+    def media_engine(self, capacity: int = 4) -> MediaEngine:
+        """Run a media engine for calls over connections in this time."""
+        native = Engine(capacity=capacity, threaded=False)
+        engine = MediaEngine(native, monotonic=self.monotonic, call_later=self.call_later)
+        engine.step()
+        return engine
 
     def rtp_engine(self, capacity: int = 4) -> RtpEngine:
         """Run a media engine in this time, on a real port of the loopback interface."""

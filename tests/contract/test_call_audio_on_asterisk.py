@@ -18,7 +18,6 @@ import aiohttp
 import pytest
 
 from audio_fork.audio_connection import AudioConnection
-from audio_fork.audiosocket_protocol import Kind, encode
 from audio_fork.audiosocket_server import AudioSocketServer
 from media_core.events import DigitHeard, PeerGone
 from media_core.rtp import build_rtp
@@ -41,6 +40,7 @@ from parley.call_control import (
 from tests.contract.asterisk_bench import AsteriskBench
 from tests.contract.benches import EventLog, deaf, listening, until
 from tests.support.asterisk import Asterisk
+from tests.support.audiosocket import Kind, encode
 from tests.support.hearing import frequency_hz, level_dbfs, silence_after, speech_segments
 from tests.support.phone_call import PhoneCall
 from tests.support.phone_codec import CODECS, ULAW, PhoneCodec

@@ -15,11 +15,11 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from audio_fork.audiosocket_protocol import Kind, encode
 from tests.faults.case import Case, have_a_call
 from tests.faults.site import FaultSite
 from tests.faults.test_strangers import ATTACK_S, FRAME_S, STRANGER_WORDS
 from tests.faults.traces import listening_ports_of
+from tests.support.audiosocket import Kind, encode
 from tests.support.hearing import heard
 from tests.support.parley_process import LogLine
 from tests.support.speech import caller_says

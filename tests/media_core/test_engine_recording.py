@@ -99,7 +99,7 @@ def test_a_session_that_is_closed_while_it_is_recorded_lets_its_recording_go(ben
     session.record(True)
     bench.pass_frames(10)
     session.close()
-    assert resources() == {"engines": 1, "sessions": 0, "taps": 0}
+    assert resources() == {"engines": 1, "sessions": 0, "taps": 0, "links": 0, "feeds": 0}
     bench.pass_frames(3)
     assert len(bench.of_kind(EventKind.TAP_ENDED)) == 1
 

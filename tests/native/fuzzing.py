@@ -41,10 +41,20 @@ def seeds(target: str) -> list[bytes]:
     event = build_telephone_event("5", 160)
     stream = [build_rtp(kind, n, n * 160, 7, bytes([n]) * 160) for n, kind in enumerate((0, 8, 9, 10))]
     datagrams = [*stream, build_rtp(101, 9, 1600, 7, event), REPORT, build_rtp(13, 10, 1760, 7, b"\x20")]
+    if target == "fuzz_connection":
+        return connections()
     if target != "fuzz_session":
         return datagrams
     records = b"".join(bytes((len(datagram), 10)) + datagram for datagram in datagrams)
     return [bytes([kind]) + records for kind in range(32)]  # four codecs, each with all detectors on or off
+
+
+def connections() -> list[bytes]:
+    """Return what is said over AudioSocket and what is handed over, whole and cut in two, in each rate."""
+    messages = [b"\x10\0\x80" + bytes(128), b"\x12\0\xc0" + bytes(192), b"\x03\0\x015", b"\xff\0\x01\x01", b"\0\0\0"]
+    whole = b"".join(bytes((len(message), 10)) + message for message in messages)
+    halves = b"".join(bytes((2, 1)) + message[:2] + bytes((len(message) - 2, 9)) + message[2:] for message in messages)
+    return [bytes([way]) + records for way in range(8) for records in (whole, halves)]
 
 
 def start(target: str, seconds: int, made: programs.Variant) -> subprocess.Popen[bytes]:
