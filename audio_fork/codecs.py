@@ -10,27 +10,23 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from audio_fork.errors import UnknownCodec
-from media_core.g711 import alaw_decode, alaw_encode, ulaw_decode, ulaw_encode
+from media_core.g711 import alaw_encode, ulaw_encode
 
 RTP_CODECS = ("ulaw", "alaw", "slin", "g722")
 AUDIOSOCKET_CODECS = ("slin", "slin16")
 
-Transcode = Callable[[bytes], bytes]
-
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How PCM becomes payload and back, on connections that we translate for."""
+    """How PCM becomes payload on connections that we send ahead over."""
 
     name: str
     rate_hz: int
     """Rate of the PCM."""
     octets_per_sample: int
     """Payload octets per sample."""
-    new_encoder: Callable[[], Transcode]
-    """Makes the encoder of one stream: int16 little-endian mono PCM to payload."""
-    new_decoder: Callable[[], Transcode]
-    """Makes the decoder of one stream: payload to int16 little-endian mono PCM."""
+    encode: Callable[[bytes], bytes]
+    """int16 little-endian mono PCM to payload."""
 
     @property
     def frame_samples(self) -> int:
@@ -68,13 +64,10 @@ def _as_it_is(pcm: bytes) -> bytes:
     return pcm
 
 
-def _linear(name: str, rate_hz: int) -> Codec:
-    """Return linear PCM as it travels over connections: little-endian."""
-    return Codec(name, rate_hz, 2, lambda: _as_it_is, lambda: _as_it_is)
-
-
-_ULAW = Codec("ulaw", 8000, 1, lambda: ulaw_encode, lambda: ulaw_decode)
-_ALAW = Codec("alaw", 8000, 1, lambda: alaw_encode, lambda: alaw_decode)
-_SLIN, _SLIN16 = _linear("slin", 8000), _linear("slin16", 16000)
-
-_OVER_WEBSOCKET = {"slin": _SLIN, "slin16": _SLIN16, "ulaw": _ULAW, "alaw": _ALAW}
+_OVER_WEBSOCKET = {
+    "slin": Codec("slin", 8000, 2, _as_it_is),
+    "slin16": Codec("slin16", 16000, 2, _as_it_is),
+    "ulaw": Codec("ulaw", 8000, 1, ulaw_encode),
+    "alaw": Codec("alaw", 8000, 1, alaw_encode),
+}
+"""Linear PCM travels over connections as it is: little-endian."""

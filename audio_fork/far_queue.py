@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from audio_fork.clock import FRAME_S
-
+FRAME_S = 0.020
 SLIP_S = 0.010
 """A mark later than this against the schedule so far means that the PBX has slipped, not the message."""
 _ROUNDING_S = 1e-6

@@ -1,7 +1,7 @@
 """What is waiting to be played to the caller, cut into frames.
 
-Transports that our clock paces take one every 20 ms (`next_frame`). Where the PBX paces, frames are cut ahead and sent
-(`cut`), and count when the PBX has handed them out (`hand_out`).
+For a transport where the PBX paces: frames are cut ahead and sent (`cut`), and count when the PBX has handed them out
+(`hand_out`). What our clock paces waits in the media engine.
 """
 
 from __future__ import annotations
@@ -108,12 +108,6 @@ class PlayoutQueue:
         self._queue.clear()
         self._marks.clear()
         self._idle_frames = GAP_FRAMES + 1
-
-    def next_frame(self) -> PlayoutFrame:
-        """Take the next 20 ms, silence where nothing is queued."""
-        if not self._cut:
-            self.cut(fill=True)
-        return self.hand_out()
 
     def cut(self, *, fill: bool) -> bytes | None:
         """Cut the next 20 ms, to be handed out later; None when nothing, or too little, is queued.

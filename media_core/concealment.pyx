@@ -1,7 +1,8 @@
 # distutils: sources = media_core/native/plc.c media_core/native/pcm.c
 """Concealment of lost audio by repeating the last pitch period (in the manner of G.711 Appendix I).
 
-Called by audio_fork with each frame that the jitter buffer gives, or for each that it does not.
+For one stream by hand, with each frame that the jitter buffer gives, or for each that it does not; the media engine has
+the same inside.
 """
 
 cimport cython

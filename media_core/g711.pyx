@@ -1,7 +1,7 @@
 # distutils: sources = media_core/native/g711.c
 """G.711: µ-law and A-law companding of 8 kHz telephone audio.
 
-Called once per frame by audio_fork; many frames at once: batch.pyx.
+Called by audio_fork where audio is sent ahead over a WebSocket; many frames at once: batch.pyx.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE

@@ -1,7 +1,7 @@
 # distutils: sources = media_core/native/g722.c
 """G.722: wideband (16 kHz) audio in 64 kbit/s; over RTP its clock is 8000 Hz (RFC 3551 §4.5.2).
 
-Called once per frame by audio_fork.
+For one stream by hand; the media engine has the same inside.
 """
 
 cimport cython

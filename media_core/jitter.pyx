@@ -1,7 +1,7 @@
 # distutils: sources = media_core/native/jitter.c media_core/native/sequence.c media_core/native/transit.c
 """Playout buffer of one RTP stream: puts packets in order and trades as little delay as the network allows.
 
-Called by audio_fork: `put()` per datagram, `get()` per tick of the playout clock.
+For one stream by hand: `put()` per datagram, `get()` per tick of the playout clock. The media engine has it inside.
 """
 
 cimport cython

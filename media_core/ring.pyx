@@ -1,6 +1,6 @@
 """Bounded queue of PCM that drops the oldest audio rather than grow late.
 
-Used by audio_fork between the clock of the media and the readers of the conversation.
+For one stream by hand, between the clock of the media and its readers; the media engine has rings of its own.
 """
 
 cimport cython

@@ -1,7 +1,7 @@
 # distutils: sources = media_core/native/rtp.c
 """RTP packets (RFC 3550) and the telephone events they carry (RFC 4733): bytes in, bytes out.
 
-Called by audio_fork for each datagram.
+For phones and tests; the media engine has the same inside.
 """
 
 cimport cython

@@ -44,7 +44,7 @@ cdef class Tap:
             taps -= 1
 
     cdef tuple fetch(self, uint32_t most):
-        """Take the oldest frames that follow each other: position, the caller's PCM, the agent's; None: there are none."""
+        """Take the oldest frames in a row: position, the caller's PCM, the agent's; None: there are none."""
         cdef uint32_t frames = pm_tap_look(self.native, most)
         cdef size_t octets = 2 * self._frame_samples
         cdef const pm_tap_frame *frame

@@ -1,7 +1,7 @@
 # distutils: sources = media_core/native/vad.c media_core/native/noise_floor.c media_core/native/pcm.c
 """Detection of speech by energy over an adaptive noise floor; positions count samples.
 
-Called by audio_fork with each frame from the caller; its edges become the conversation's speech events.
+For one stream by hand, with each frame from the caller; in the media engine its edges become the conversation's events.
 """
 
 cimport cython

@@ -162,7 +162,8 @@ class WebSocketLines:
     def open(self, wideband: bool) -> WebSocketLine:
         """Prepare to connect."""
         codec = self._media.codec_for(wideband)
-        return WebSocketLine(WebSocketAudio(codec.value), codec, self._tls)
+        engine = min(self.engines, key=lambda engine: engine.calls)
+        return WebSocketLine(WebSocketAudio(engine, codec.value), codec, self._tls)
 
 
 class WebSocketLine:

@@ -155,7 +155,7 @@ def serve(config: ConfigOption = None) -> None:
 
     settings = load_settings(config)
     configure_logging(settings.log.json_lines, settings.log.level, settings.log.personal_data)
-    # The playout clock of every call is a timer of this loop; uvloop keeps its timers closer than asyncio.
+    # Where no thread may carry the media a timer of this loop does; uvloop keeps its timers closer than asyncio.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve_node(settings))
 

@@ -153,7 +153,7 @@ class MediaSettings(Section):
     port_per_call: bool = False
     """Give each call a UDP port of its own, where the PBX's legs cannot be told apart by their addresses."""
     engines: int = Field(default=1, ge=1, le=64)
-    """Threads that carry RTP."""
+    """Threads that carry the audio."""
     cores: tuple[int, ...] = ()
     """Processors for the media engines, in turn; empty: the system chooses."""
     thread: bool = True

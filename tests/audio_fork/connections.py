@@ -225,7 +225,8 @@ class WebSocketConnection:
     def __init__(self, codec: str, *, latency_ms: float = 0.0) -> None:
         self.time = ManualTime()
         self.leg = FakeMediaLeg(codec, self.time, latency_ms=latency_ms)
-        self.socket_audio = WebSocketAudio(codec, clock=self.time.playout_clock())
+        self.engine = self.time.media_engine()
+        self.socket_audio = WebSocketAudio(self.engine, codec)
         self.leg.receiver = self.socket_audio
         self.socket_audio.begin(self.leg, self.leg.started)
         self.time.advance(FRAME_MS)
@@ -257,6 +258,7 @@ class WebSocketConnection:
 
     async def aclose(self) -> None:
         await self.socket_audio.aclose()
+        self.engine.close()
 
 
 def callers_frame(audio: CallAudio, speech: list[tuple[int, int]]) -> bytes:

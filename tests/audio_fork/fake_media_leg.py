@@ -12,6 +12,7 @@ from typing import Any
 from audio_fork.codecs import Codec, websocket_codec
 from audio_fork.websocket_connection import MediaReceiver
 from audio_fork.websocket_protocol import MAX_COMMAND_OCTETS, MediaStarted
+from media_core.g711 import alaw_decode, ulaw_decode
 from tests.audio_fork.virtual_time import ManualTime
 
 TICK_S = 0.020
@@ -36,8 +37,8 @@ class FakeMediaLeg:
         self.closed = False
         self.halted = False
         """Asterisk's channel thread does not run: ticks go by."""
-        self._decode = self.codec.new_decoder()
-        self._encode = self.codec.new_encoder()
+        self._decode = {"ulaw": ulaw_decode, "alaw": alaw_decode}.get(codec, bytes)
+        self._encode = self.codec.encode
         self._queue: deque[bytes | str] = deque()
         self._unsent: list[str | bytes] = []
         self._xoff = False

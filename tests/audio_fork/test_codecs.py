@@ -20,23 +20,14 @@ def sine(rate_hz: int, samples: int) -> bytes:
 def test_a_frame_has_the_size_that_asterisk_expects(name: str, rate_hz: int, octets: int) -> None:
     codec = websocket_codec(name)
     pcm = sine(rate_hz, rate_hz // 50)
-    payload = codec.new_encoder()(pcm)
+    payload = codec.encode(pcm)
     assert (codec.rate_hz, codec.frame_octets, len(payload)) == (rate_hz, octets, octets)
-    assert len(codec.new_decoder()(payload)) == len(pcm) == codec.frame_samples * 2
+    assert len(pcm) == codec.frame_samples * 2
 
 
 def test_slin_travels_over_connections_as_it_is() -> None:
     codec = websocket_codec("slin")
-    assert codec.new_encoder()(b"\x01\x02") == codec.new_decoder()(b"\x01\x02") == b"\x01\x02"
-
-
-@pytest.mark.parametrize("name", ["ulaw", "alaw"])
-def test_companding_keeps_a_sine_within_its_quantisation(name: str) -> None:
-    codec = websocket_codec(name)
-    pcm = sine(8000, 160)
-    back = codec.new_decoder()(codec.new_encoder()(pcm))
-    pairs = zip(struct.unpack("<160h", pcm), struct.unpack("<160h", back), strict=True)
-    assert all(abs(a - b) <= max(8, abs(a) // 16) for a, b in pairs)
+    assert codec.encode(b"\x01\x02") == b"\x01\x02"
 
 
 @pytest.mark.parametrize("name", ["slin16", "opus", "ULAW", ""])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from audio_fork.websocket_audio import AHEAD_FRAMES, IDLE_FRAMES, WebSocketAudio
 from audio_fork.websocket_protocol import MediaStarted
 from media_core.events import AudioEvent, MarkReached, PeerGone, PlayoutStarted
 from tests.audio_fork.fake_media_leg import FakeMediaLeg
-from tests.audio_fork.virtual_time import ManualTime
+from tests.audio_fork.virtual_time import ManualTime, close_engines
 
 FRAME = 160
 RAMP = 40
@@ -27,8 +28,8 @@ class Call:
     def __init__(self, *, latency_ms: float = 0.0, idle_frames: bool = True, codec: str = "slin") -> None:
         self.time = ManualTime()
         self.leg = FakeMediaLeg(codec, self.time, latency_ms=latency_ms)
-        self.clock = self.time.playout_clock()
-        self.audio = WebSocketAudio(codec, clock=self.clock, idle_frames=idle_frames)
+        self.engine = self.time.media_engine()
+        self.audio = WebSocketAudio(self.engine, codec, idle_frames=idle_frames)
         self.leg.receiver = self.audio
         self.audio.begin(self.leg, self.leg.started)
         self.time.advance(20)
@@ -55,6 +56,12 @@ def sound(ms: int, value: int = 1000) -> bytes:
     return struct.pack("<h", value) * (ms * 8)
 
 
+@pytest.fixture(autouse=True)
+def _engines_are_closed() -> Iterator[None]:
+    yield
+    close_engines()
+
+
 @pytest.fixture
 def call() -> Call:
     return Call()
@@ -76,8 +83,8 @@ def test_a_stall_of_ours_shorter_than_a_second_is_not_heard(call: Call) -> None:
     call.audio.play(sound(4000))
     call.time.advance(1000)
     heard = call.heard_samples
-    call.clock.remove(call.audio)
     call.leg.receiver = None
+    call.engine.close()
     call.time.advance(900)
     assert call.heard_samples - heard == 900 * 8
 
@@ -291,7 +298,7 @@ async def test_the_end_of_the_connection_is_told_once(call: Call) -> None:
 @pytest.mark.parametrize("started", [MediaStarted("ulaw", 160), MediaStarted("slin", 640), MediaStarted("slin16", 640)])
 def test_a_media_leg_of_another_codec_is_refused(started: MediaStarted) -> None:
     time = ManualTime()
-    audio = WebSocketAudio("slin", clock=time.playout_clock())
+    audio = WebSocketAudio(time.media_engine(), "slin")
     with pytest.raises(BadPeer, match="slin was asked for"):
         audio.begin(FakeMediaLeg("slin", time), started)
 
@@ -299,7 +306,7 @@ def test_a_media_leg_of_another_codec_is_refused(started: MediaStarted) -> None:
 async def test_a_connection_has_one_peer_and_none_after_its_end(call: Call) -> None:
     with pytest.raises(NotConnectable):
         call.audio.begin(call.leg, call.leg.started)
-    other = WebSocketAudio(clock=call.time.playout_clock())
+    other = WebSocketAudio(call.engine)
     await other.aclose()
     with pytest.raises(NotConnectable):
         await other.connect("ws://127.0.0.1:9/media/x")
@@ -307,7 +314,7 @@ async def test_a_connection_has_one_peer_and_none_after_its_end(call: Call) -> N
 
 def test_a_codec_that_asterisk_cannot_cut_into_frames_is_refused() -> None:
     with pytest.raises(UnknownCodec, match="slin, slin16, ulaw, alaw"):
-        WebSocketAudio("opus", clock=ManualTime().playout_clock())
+        WebSocketAudio(ManualTime().media_engine(), "opus")
 
 
 async def test_a_recording_has_both_sides_at_their_places(tmp_path: Path, call: Call) -> None:

@@ -19,6 +19,7 @@ from aiohttp.test_utils import TestServer
 
 from audio_fork import websocket_connection
 from audio_fork.errors import BadPeer, NoPeer
+from audio_fork.media_engine import MediaEngine
 from audio_fork.websocket_audio import WebSocketAudio
 from media_core.events import PeerGone
 
@@ -53,6 +54,22 @@ async def media_leg(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> 
 async def until_closed(socket: web.WebSocketResponse) -> None:
     async for _ in socket:
         pass
+
+
+_ENGINES: list[MediaEngine] = []
+
+
+@pytest.fixture(autouse=True)
+async def _engines_are_closed() -> AsyncIterator[None]:
+    yield
+    while _ENGINES:
+        _ENGINES.pop().close()
+
+
+def new_audio() -> WebSocketAudio:
+    """Make a connection on a media engine of its own."""
+    _ENGINES.append(MediaEngine.open(capacity=1))
+    return WebSocketAudio(_ENGINES[-1], "slin")
 
 
 async def the_end(audio: WebSocketAudio) -> list[object]:
@@ -98,7 +115,7 @@ async def test_sound_goes_both_ways_in_real_time_and_the_count_follows_the_marks
         ticking.cancel()
 
     async with media_leg(asterisk) as url:
-        audio = WebSocketAudio("slin")
+        audio = new_audio()
         await audio.connect(url)
         audio.play(b"\x01\x10" * 8000)
         started = time.monotonic()
@@ -123,7 +140,7 @@ async def test_the_subprotocol_is_asked_for_and_the_close_of_the_pbx_is_told() -
         await socket.close(code=1000)
 
     async with media_leg(asterisk) as url:
-        audio = WebSocketAudio("slin")
+        audio = new_audio()
         await audio.connect(url)
         assert await the_end(audio) == [PeerGone("the PBX closed the connection")]
         assert protocols == ["media"]
@@ -138,7 +155,7 @@ async def test_a_connection_that_breaks_is_told() -> None:
         connection.shutdown(SHUT_RDWR)
 
     async with media_leg(asterisk) as url:
-        audio = WebSocketAudio("slin")
+        audio = new_audio()
         await audio.connect(url)
         assert await the_end(audio) == [PeerGone("the PBX closed the connection")]
         await audio.aclose()
@@ -152,7 +169,7 @@ async def test_a_message_larger_than_any_of_asterisks_ends_the_connection(hostil
         await until_closed(socket)
 
     async with media_leg(asterisk) as url:
-        audio = WebSocketAudio("slin")
+        audio = new_audio()
         await audio.connect(url)
         assert await the_end(audio) == [PeerGone("the PBX closed the connection")]
         await audio.aclose()
@@ -168,7 +185,7 @@ async def test_hostile_messages_of_every_size_do_no_harm() -> None:
         await socket.close()
 
     async with media_leg(asterisk) as url:
-        audio = WebSocketAudio("slin")
+        audio = new_audio()
         await audio.connect(url)
         assert await the_end(audio) == [PeerGone("the PBX closed the connection")]
         assert audio.stats().garbage >= 5
@@ -194,7 +211,7 @@ async def test_a_peer_that_begins_otherwise_is_refused(first: str | bytes, expla
         closed.set()
 
     async with media_leg(asterisk) as url:
-        audio = WebSocketAudio("slin")
+        audio = new_audio()
         with pytest.raises(BadPeer, match=explanation):
             await audio.connect(url)
         async with asyncio.timeout(5):
@@ -206,7 +223,7 @@ async def test_an_address_where_nobody_waits_is_no_peer_and_its_secret_is_not_to
     async with media_leg(until_closed) as url:
         for address in (url.replace(SECRET, "guessed-secret"), "ws://127.0.0.1:1/media/guessed-secret"):
             with pytest.raises(NoPeer) as refused:
-                await WebSocketAudio("slin").connect(address)
+                await new_audio().connect(address)
             assert "guessed-secret" not in str(refused.value)
             assert refused.value.__cause__ is None
 
@@ -215,7 +232,7 @@ async def test_a_peer_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(websocket_connection, "CONNECT_WITHIN_S", 0.1)
     async with media_leg(until_closed) as url:
         with pytest.raises(NoPeer, match="TimeoutError"):
-            await WebSocketAudio("slin").connect(url)
+            await new_audio().connect(url)
 
 
 @pytest.fixture(scope="module")
@@ -248,7 +265,7 @@ async def test_tls_with_a_private_authority_is_trusted_when_named_and_only_then(
     async with media_leg(asterisk, server_side) as url:
         assert url.startswith("wss://")
         with pytest.raises(NoPeer):
-            await WebSocketAudio("slin").connect(url)
-        audio = WebSocketAudio("slin")
+            await new_audio().connect(url)
+        audio = new_audio()
         await audio.connect(url, ssl.create_default_context(cafile=certificate.with_suffix(".crt")))
         await audio.aclose()

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from audio_fork.clock import PlayoutClock
 from audio_fork.media_engine import MediaEngine
 from audio_fork.rtp_engine import RtpEngine
 from audio_fork.sockets import bind_udp
 from media_core.engine import Engine
+
+_OPEN: list[MediaEngine] = []
+
+
+def close_engines() -> None:
+    """Close what `ManualTime.media_engine()` has made; after a test."""
+    while _OPEN:
+        _OPEN.pop().close()
 
 
 class ManualTimer:
@@ -38,14 +45,12 @@ class ManualTime:
         self.timers.append(timer)
         return timer
 
-    def playout_clock(self) -> PlayoutClock:
-        return PlayoutClock(self.monotonic, self.call_later)
-
     def media_engine(self, capacity: int = 4) -> MediaEngine:
         """Run a media engine for calls over connections in this time."""
         native = Engine(capacity=capacity, threaded=False)
         engine = MediaEngine(native, monotonic=self.monotonic, call_later=self.call_later)
         engine.step()
+        _OPEN.append(engine)
         return engine
 
     def rtp_engine(self, capacity: int = 4) -> RtpEngine:

@@ -64,7 +64,9 @@ WAYS = (
     *("websocket ulaw", "websocket alaw", "websocket slin", "websocket slin16"),
     *("audiosocket slin", "audiosocket slin16"),
 )
-every_way = pytest.mark.parametrize("way", WAYS)
+BY_THE_LOOP = ("rtp ulaw loop", "websocket slin loop", "audiosocket slin loop")
+"""The same media engine where no thread may run: the event loop steps it (`media.thread = false`)."""
+every_way = pytest.mark.parametrize("way", [*WAYS, *BY_THE_LOOP])
 every_transport = pytest.mark.parametrize("way", ["rtp ulaw", "websocket slin16", "audiosocket slin"])
 connections = pytest.mark.parametrize("way", ["websocket slin", "audiosocket slin"])
 
@@ -85,8 +87,8 @@ LAST_WITH_COMPANDED_RTP_ONLY = 16
 
 
 def lines_of(way: str) -> AbstractAsyncContextManager[AudioLines]:
-    transport, codec = way.split()
-    media = MediaSettings.model_validate({"transport": transport, "codec": codec})
+    transport, codec, *loop = way.split()
+    media = MediaSettings.model_validate({"transport": transport, "codec": codec, "thread": not loop})
     return audio_lines(media.model_copy(update={"audiosocket_port": 0}), None)
 
 

@@ -310,7 +310,8 @@ def test_playout_is_that_of_the_queue_in_python(taken: list[tuple[str, int]]) ->
                 session.clear()
                 queue.clear()
             for _ in range(number if what == "frame" else 0):
-                frame = queue.next_frame()
+                queue.cut(fill=True)
+                frame = queue.hand_out()
                 wanted_pcm += frame.pcm
                 position = frames * 160
                 if frame.started_at is not None:
