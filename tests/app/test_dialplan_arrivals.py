@@ -245,3 +245,10 @@ async def test_ticket_that_nobody_uses_leaves_nothing_behind() -> None:
         engine.close()
     assert offers.taken == []
     assert refused == ["starting"]
+
+
+async def test_caller_for_whom_the_media_engine_has_no_place_goes_on_in_the_dialplan(site: Site) -> None:
+    tickets = [site.arrivals.ticket(f"1.{number}", []) for number in range(17)]
+    assert all("@" in ticket for ticket in tickets[:-1])
+    assert tickets[-1].startswith("BUSY:")
+    assert site.refused == ["overload"]

@@ -13,9 +13,13 @@
 #define CALLS 12
 #define RUN_NS 1500000000ll
 
-/* One call as its owner sees it; audio and taps live until the place has been reaped. */
+typedef enum { BY_RTP, BY_LINK, BY_FEED, WAYS } way;
+
+/* One call as its owner sees it; audio, taps, links and feeds live until the place has been reaped. */
 typedef struct {
     uint64_t handle;
+    way way;
+    uint32_t place; /* of the newest session */
     int phone;
     pm_socket_address address;
     pm_tap *tap;
@@ -24,6 +28,9 @@ typedef struct {
 static pm_engine *engine;
 static call calls[CALLS];
 static pm_tap *taps_by_number[4 * CALLS];
+static pm_feed *feeds_by_number[4 * CALLS];
+static pm_link links_by_number[4 * CALLS];
+static int ends_by_number[4 * CALLS][2]; /* ours and the peer's of a link */
 static const int16_t audio[16000] = {1, 2, 3};
 static uint32_t chance = 2463534242u;
 
@@ -47,11 +54,33 @@ static void reap(void) {
     while ((number = pm_engine_reap(engine)) != PM_NO_SESSION) {
         free(taps_by_number[number]);
         taps_by_number[number] = NULL;
+        free(feeds_by_number[number]);
+        feeds_by_number[number] = NULL;
+        for (int end = 0; end < 2; end++) {
+            if (ends_by_number[number][end] > 0) close(ends_by_number[number][end]);
+            ends_by_number[number][end] = 0;
+        }
     }
 }
 
+static void start_link(pm_session *session) {
+    int *ends = ends_by_number[session->number];
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
+    pm_link_init(&links_by_number[session->number], ends[0], session->setup.codec, true);
+    CHECK(pm_engine_link(engine, session, &links_by_number[session->number]));
+}
+
+static void start_feed(pm_session *session) {
+    void *memory = NULL;
+    CHECK(posix_memalign(&memory, 64, pm_feed_memory(session->setup.codec)) == 0);
+    feeds_by_number[session->number] = pm_feed_init(memory, session->setup.codec);
+    CHECK(pm_engine_feed(engine, session, memory));
+}
+
 static void open_call(call *of) {
-    pm_session_setup setup = {.codec = (pm_codec_name)(next_random(&chance) % 4),
+    pm_codec_name codec = (pm_codec_name)(next_random(&chance) % PM_RTP_CODECS);
+    if (of->way != BY_RTP) codec = next_random(&chance) & 1 ? PM_LINEAR : PM_LINEAR16;
+    pm_session_setup setup = {.codec = codec,
                               .idle_frames = true,
                               .event_payload_type = 101,
                               .block_frames = 3,
@@ -60,7 +89,12 @@ static void open_call(call *of) {
     pm_session *session = pm_engine_open(engine, &setup);
     if (session == NULL) return; /* those that were closed are still being let go of */
     of->handle = session->handle;
-    CHECK(pm_engine_connect(engine, session, &of->address) == PM_CONNECTED);
+    of->place = session->number;
+    switch (of->way) {
+        case BY_LINK: start_link(session); break;
+        case BY_FEED: start_feed(session); break;
+        default: CHECK(pm_engine_connect(engine, session, &of->address) == PM_CONNECTED);
+    }
 }
 
 static void record(pm_session *session, call *of) {
@@ -108,6 +142,29 @@ static void say_something(const call *of, const pm_socket_address *to) {
     while (recv(of->phone, packet, sizeof packet, MSG_DONTWAIT) > 0) continue;
 }
 
+/* A message of any kind, now and then only a part of it, and everything that has come. */
+static void say_by_link(int peer) {
+    uint8_t octets[4096];
+    size_t size = next_random(&chance) % 700;
+    memset(octets, 0, sizeof octets);
+    (void)pm_audiosocket_write_header(octets, (uint8_t[]){0x10, 0x12, 0x03, 0x42}[next_random(&chance) % 4], size);
+    (void)!write(peer, octets, next_random(&chance) % 50 == 0 ? size / 2 : size + PM_AUDIOSOCKET_HEADER_SIZE);
+    if (next_random(&chance) % 4 == 0) (void)!read(peer, octets, sizeof octets);
+}
+
+static void say(const call *of, const pm_socket_address *to) {
+    bool open = pm_slab_find(&engine->slab, of->handle) != NULL;
+    switch (of->way) {
+        case BY_LINK:
+            if (open) say_by_link(ends_by_number[of->place][1]);
+            break;
+        case BY_FEED:
+            if (open) pm_feed_put(feeds_by_number[of->place], (const uint8_t *)audio, 640, monotonic_ns());
+            break;
+        default: say_something(of, to);
+    }
+}
+
 static void both_threads_do_everything_at_once(void) {
     pm_engine_event events[256];
     pm_socket_address address;
@@ -116,7 +173,10 @@ static void both_threads_do_everything_at_once(void) {
     pm_engine_setup setup = {
         .capacity = CALLS, .slots = 10, .events = 512, .socket = port, .event_fd = event_fd, .secret = 3};
     engine = pm_engine_make(&setup);
-    for (int i = 0; i < CALLS; i++) calls[i].phone = udp_socket(&calls[i].address);
+    for (int i = 0; i < CALLS; i++) {
+        calls[i].way = (way)(i % WAYS);
+        calls[i].phone = udp_socket(&calls[i].address);
+    }
     CHECK(pm_engine_start(engine, -1, 10) == 0);
     for (int64_t end = monotonic_ns() + RUN_NS; monotonic_ns() < end;) {
         struct pollfd wanted = {event_fd, POLLIN, 0};
@@ -133,7 +193,7 @@ static void both_threads_do_everything_at_once(void) {
             } else {
                 use(session, &calls[i]);
             }
-            say_something(&calls[i], &address);
+            say(&calls[i], &address);
         }
     }
     pm_engine_stop(engine);
@@ -144,7 +204,7 @@ static void both_threads_do_everything_at_once(void) {
     }
     pm_engine_obey(engine);
     reap();
-    for (int i = 0; i < 4 * CALLS; i++) CHECK(taps_by_number[i] == NULL);
+    for (int i = 0; i < 4 * CALLS; i++) CHECK(taps_by_number[i] == NULL && feeds_by_number[i] == NULL);
     CHECK(pm_engine_stats_of(engine).ticks > 100);
     pm_engine_unmake(engine);
     close(port);
