@@ -194,9 +194,3 @@ cdef class Session:
     cdef pm_session *native(self) except NULL
     cdef int release(self, pm_session *session) except -1
     cdef int let_go(self) except -1
-
-
-cdef class AudioView:
-    cdef Engine _owner          # the memory's
-    cdef const int16_t *_pcm
-    cdef Py_ssize_t _samples

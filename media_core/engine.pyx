@@ -7,7 +7,7 @@ Methods belong to one thread at a time (the event loop's); the media thread is t
 """
 
 cimport cython
-from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.math cimport llrint
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -18,6 +18,7 @@ from media_core.link cimport Link
 from media_core.prompt cimport Prompt
 from media_core.session_counts cimport stats_of
 from media_core.tap cimport Tap
+from media_core.view cimport new_view
 
 import atexit
 import logging
@@ -686,22 +687,3 @@ cdef class Session:
             counts.garbage += self._feed.native.garbage
             counts.discarded += self._feed.native.dropped
         return stats_of(counts, native.rx.dropped)
-
-
-cdef AudioView new_view(Engine owner, const int16_t *pcm, Py_ssize_t samples):
-    cdef AudioView view = AudioView.__new__(AudioView)
-    view._owner = owner
-    view._pcm = pcm
-    view._samples = samples
-    return view
-
-
-@cython.final
-cdef class AudioView:
-    """A block of audio where it lies in the engine's memory; read-only."""
-
-    def __init__(self):
-        raise TypeError("AudioView is made by Session.view()")
-
-    def __getbuffer__(self, Py_buffer *buffer, int flags):
-        PyBuffer_FillInfo(buffer, self, <void *>self._pcm, 2 * self._samples, 1, flags)

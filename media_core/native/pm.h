@@ -5,6 +5,7 @@
  *   g722.h      wideband in 64 kbit/s
  *   resample.h  8, 16, 24, 48 kHz (and from 22.05) by a polyphase filter of stated delay
  *   rtp.h       datagrams, telephone events, RTCP: nothing of the sender is trusted
+ *   audiosocket.h   messages over a connection, of which nothing is trusted either; numbering.h numbers their audio
  *   jitter.h    playout buffer; uses sequence.h (what is new, what is lost) and transit.h (how much jitter there is)
  *   plc.h       concealment of what is missing
  *   vad.h       speech by energy, over the noise floor of noise_floor.h
