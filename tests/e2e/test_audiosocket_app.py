@@ -218,6 +218,7 @@ class TestNode:
     async def test_caller_beyond_the_limit_goes_straight_on_as_busy(
         self, pbx: Asterisk, centre: CallCentre, node: Node
     ) -> None:
+        node.log.clear()
         first = await talking(centre, NUMBER)
         second = centre.caller.dial(NUMBER)
         agent = await centre.offered()
