@@ -118,6 +118,7 @@ class EventConnection:
 
     async def _read_while_let_in(self) -> tuple[str, float]:
         """Read until the connection ends, or until Asterisk refuses our login; return the same as `_read`."""
+        self._refusal = ""
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(self._watch_login())
             reason, wait_s = await self._read()
@@ -127,7 +128,6 @@ class EventConnection:
 
     async def _watch_login(self) -> None:
         """Close the connection once Asterisk refuses our login."""
-        self._refusal = ""
         while not self._refusal:
             try:
                 await self._rest.check_login(self._login_check_s)

@@ -176,6 +176,9 @@ async def test_password_that_is_changed_under_an_open_connection_loses_it_until_
         assert ari.sockets[-1].closed, "callers would go on coming to a node that can command none of them"
         ari.password = PASSWORD
         await log.next(PbxConnected)
+        await ari.sockets[-1].close()
+        assert "closed the connection" in (await log.next(PbxLost)).reason
+        await log.next(PbxConnected)
     told = [record for record in caplog.records if "refuses the ARI user" in str(vars(record).get("reason"))]
     assert len(told) == 1
     assert told[0].levelno == logging.ERROR
