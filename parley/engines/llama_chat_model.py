@@ -161,11 +161,7 @@ def _library() -> type[Context]:
     """Load llama.cpp. Raises EngineMissing."""
     try:
         from parley.engines.llama_context import Context  # noqa: PLC0415 (an extra)
-    except (
-        ImportError,
-        OSError,
-        RuntimeError,
-    ) as err:  # llama_cpp raises the latter two where its library does not load
+    except (ImportError, OSError, RuntimeError) as err:  # the latter two where its library does not load
         raise EngineMissing(
             "the package llama-cpp-python is not there, or its library does not load here: "
             "pip install 'parley[llama]' (it compiles)"
