@@ -156,7 +156,14 @@ class Listening:
 
     def level_dbfs(self, start: int, end: int) -> float:
         """Return the level of the caller's audio between two positions; -100 where it is not kept."""
-        return level_dbfs(b"".join(_part(block, start, end) for block in self._ring_blocks))
+        parts: list[bytes] = []
+        # From the newest back, as far as needed: asked for with every block while the caller speaks over the agent.
+        for block in reversed(self._ring_blocks):
+            if block.position + len(block.pcm) // 2 <= start:
+                break
+            if block.position < end:
+                parts.append(_part(block, start, end))
+        return level_dbfs(b"".join(reversed(parts)))
 
     def _take(self, block: AudioBlock) -> None:
         end = block.position + len(block.pcm) // 2
