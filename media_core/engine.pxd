@@ -187,7 +187,7 @@ cdef class Session:
     cdef bint _connected
     cdef bint _let_go           # the media thread knows no more of it
     cdef uint32_t _switches
-    cdef object _pieces         # deque of what is being played, oldest first: alive while the media thread reads it
+    cdef list _pieces           # what is being played, oldest first: alive while the media thread reads it
     cdef uint32_t _released     # pieces let go of so far
     cdef list _taps             # Tap: alive while the media thread may write into it; the newest one last
 

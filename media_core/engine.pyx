@@ -25,7 +25,6 @@ import logging
 import os
 import secrets
 import warnings
-from collections import deque
 from weakref import WeakSet
 
 import numpy as np
@@ -400,7 +399,7 @@ cdef Session new_session(Engine owner, pm_session *native, str codec, Port port,
     session.codec = codec
     session.rate_hz = native.codec.rate_hz
     session._switches = switches
-    session._pieces = deque()
+    session._pieces = []
     session._taps = []
     sessions += 1
     return session
@@ -571,7 +570,7 @@ cdef class Session:
         """Let go of the pieces that the media thread no longer reads."""
         cdef uint32_t released = pm_playout_released(&native.playout)
         while self._released != released:
-            self._pieces.popleft()
+            self._pieces.pop(0)
             self._released = (self._released + 1) & 0xFFFFFFFF
         return 0
 

@@ -16,6 +16,9 @@ static const double BIAS_DB = 1.5;
 /* Below this a block is digital silence: a gap in the stream that tells nothing of the line. */
 static const double LOWEST_DBFS = -75.0;
 
+/* Of two numbers, which are never NaN here: fmin() is a call. */
+static double lesser(double one, double other) { return one < other ? one : other; }
+
 /* The first part replaces the guess if the line is quieter. */
 void pm_noise_floor_init(pm_noise_floor *noise, double level_dbfs) {
     double guess = 32768.0 * 32768.0 * pow(10.0, (level_dbfs - BIAS_DB) / 10.0);
@@ -23,6 +26,7 @@ void pm_noise_floor_init(pm_noise_floor *noise, double level_dbfs) {
     noise->blocks = 0;
     noise->part = 0;
     noise->level_dbfs = level_dbfs;
+    noise->least = -1.0;
     for (int i = 0; i < PM_NOISE_PARTS; i++) {
         noise->quietest[i] = guess;
     }
@@ -40,10 +44,14 @@ void pm_noise_floor_note(pm_noise_floor *noise, double mean_square, double block
         noise->quietest[noise->part] = noise->smoothed;
     }
     noise->blocks++;
-    noise->quietest[noise->part] = fmin(noise->quietest[noise->part], noise->smoothed);
+    noise->quietest[noise->part] = lesser(noise->quietest[noise->part], noise->smoothed);
     least = noise->quietest[0];
     for (int i = 1; i < PM_NOISE_PARTS; i++) {
-        least = fmin(least, noise->quietest[i]);
+        least = lesser(least, noise->quietest[i]);
     }
-    noise->level_dbfs = pm_dbfs(least) + BIAS_DB;
+    /* It seldom changes, and a logarithm costs as much as the rest of the block. */
+    if (least != noise->least) {
+        noise->least = least;
+        noise->level_dbfs = pm_dbfs(least) + BIAS_DB;
+    }
 }

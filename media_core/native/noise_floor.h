@@ -16,6 +16,7 @@
 typedef struct {
     double smoothed;                 /* mean square, over some 40 ms */
     double quietest[PM_NOISE_PARTS]; /* least smoothed mean square in each part, in a ring */
+    double least;                    /* of them, when level_dbfs was found; negative before */
     double level_dbfs;
     int32_t blocks; /* in this part so far */
     int32_t part;
