@@ -52,6 +52,12 @@ def write(name: str, cases: Sequence[Case], versions: Mapping[str, str]) -> Path
     return path
 
 
+def read(name: str) -> list[Case]:
+    """Return the cases of build/bench/NAME.json; none where there is no such file."""
+    path = FOLDER / f"{name}.json"
+    return [Case(**case) for case in json.loads(path.read_text("utf-8"))["cases"]] if path.exists() else []
+
+
 def machine() -> str:
     """Say on what this ran, and how busy it was besides."""
     cpus = f"{os.cpu_count()} × {_processor()}"
