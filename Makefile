@@ -3,7 +3,7 @@ PY      := .venv/bin/python
 export PATH := $(CURDIR)/.cache/bin:$(PATH)
 SOURCES := parley ari_app audio_fork media_core demo tests tools benchmarks setup.py
 
-.PHONY: demo test test-fast test-faults test-models test-old-asterisk test-aarch64 soak sanitize fuzz prepare prepare-pbx prepare-peers build debug lint format bench clean
+.PHONY: demo test test-fast test-faults test-models test-old-asterisk test-aarch64 soak sanitize fuzz prepare prepare-pbx prepare-peers prepare-engines build debug lint format bench clean
 
 demo: prepare-pbx      ## one real call on a private Asterisk; ARGS=--listen stays up for your softphone
 	$(PY) -m demo $(ARGS)
@@ -13,8 +13,9 @@ demo: prepare-pbx      ## one real call on a private Asterisk; ARGS=--listen sta
 PAIRED  := -n 2 --dist loadfile --no-loadscope-reorder
 
 # Where the machine stood still during such a call, what failed is run once more, alone.
-test: prepare-pbx prepare-peers      ## everything: unit, contract and end-to-end on a real Asterisk
+test: prepare-pbx prepare-peers prepare-engines      ## everything: unit, contract and end-to-end on a real Asterisk
 	$(PY) -m pytest $(PAIRED) -m "not contract and not e2e and not faults and not models"
+	$(PY) -m pytest -m models $(foreach engine,$(QUICK_ENGINES),tests/engines/test_$(subst -,_,$(engine))_real.py)
 	$(PY) -m pytest $(PAIRED) -m "contract or e2e" || { \
 		echo "make test: once more, only what failed (see above)"; \
 		$(PY) -m pytest -m "contract or e2e" --last-failed --last-failed-no-failures none; }
@@ -25,10 +26,16 @@ test-fast: prepare prepare-peers     ## unit tests only: no PBX
 test-faults: prepare-pbx  ## everything that may fail, fails in mid-call; the table goes to build/test/faults.json
 	$(PY) -m pytest tests/faults -m faults $(ARGS)
 
-# llama compiles for a quarter of an hour: only where it is asked for.
-test-models: prepare-pbx  ## engines' real libraries on models made for tests; ENGINE=piper, openai or llama: one alone
-	python3 tools/prepare.py --only $(or $(ENGINE),piper openai)
-	$(PY) -m pytest -m models $(foreach engine,$(or $(ENGINE),piper openai),\
+# Engines whose libraries are quick to fetch: `make test` runs their tests too.
+QUICK_ENGINES := faster-whisper
+# llama compiles for a quarter of an hour, and openai-whisper brings PyTorch, into an environment of its own (TORCH=
+# torch==2.13.0+cpu chooses which): only where they are asked for.
+ENGINES := $(or $(ENGINE),$(QUICK_ENGINES) piper openai)
+
+test-models: MODELS_PY := $(if $(filter openai-whisper,$(ENGINE)),.cache/openai-whisper/bin/python,$(PY))
+test-models: prepare-pbx  ## engines' real libraries on models made for tests; ENGINE=NAME: one alone
+	python3 tools/prepare.py --only $(ENGINES)
+	$(MODELS_PY) -m pytest -m models $(foreach engine,$(subst -,_,$(ENGINES)),\
 		$(wildcard tests/engines/test_$(engine)_real.py tests/e2e/test_$(engine)_real.py)) $(ARGS)
 
 # Where Asterisk 16.28 cannot be fetched its tests are skipped, and the last lines say so.
@@ -60,6 +67,10 @@ prepare-pbx:           ## the same and a private Asterisk, unpacked, never insta
 # Where it cannot be fetched the tests that compare with it are skipped, and the last lines say so.
 prepare-peers: prepare ## what tests compare with, libspandsp, unpacked, never installed; and the neural voice detector
 	@python3 tools/prepare.py --only spandsp voice-model || true
+
+# Where they cannot be fetched their tests are skipped, and the last lines say so.
+prepare-engines: prepare
+	@python3 tools/prepare.py --only $(QUICK_ENGINES) || true
 
 build: prepare         ## compile the media core in place
 	$(PY) setup.py -q build_ext --inplace

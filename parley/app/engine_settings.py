@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from parley.app.settings_tables import Section, SettingsError
+
+MODELS_FOLDER = "models"
+"""Below the data folder: where `parley models pull` puts models, each in a folder of its name."""
+
+
+class FasterWhisperSettings(Section):
+    """The recogniser `faster-whisper`; needs the extra of that name."""
+
+    model: str = Field(min_length=1)
+    """A model of `parley models`, or the path of a folder with one."""
+    slots: int = Field(default=0, ge=0, le=64)
+    """Decodings at once; 0: one for each processor but one."""
+    threads: int = Field(default=1, ge=1, le=64)
+    """Processor threads of one decoding."""
+    partial_ms: int = Field(default=1000, ge=0)
+    """While a caller speaks, decode anew after so much more audio; 0: only when he pauses."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    compute: Literal["int8", "int8_float16", "float16", "float32"] = "int8"
+
+
+class OpenaiWhisperSettings(Section):
+    """The recogniser `openai-whisper`; needs the extra of that name."""
+
+    model: str = Field(min_length=1)
+    """A model of `parley models`, or the path of a checkpoint or of a folder with one."""
+    threads: int = Field(default=1, ge=1, le=64)
+    """Processor threads of a decoding; there is one at a time."""
+    device: Literal["cpu", "cuda"] = "cpu"
 
 
 class PiperSettings(Section):
@@ -72,6 +100,8 @@ class LlamaSettings(Section):
 class EngineSettings(Section):
     """Engines that are off unless they have a table."""
 
+    faster_whisper: FasterWhisperSettings | None = None
+    openai_whisper: OpenaiWhisperSettings | None = None
     piper: PiperSettings | None = None
     openai: OpenaiSettings | None = None
     llama: LlamaSettings | None = None
@@ -82,8 +112,16 @@ class EngineSettings(Section):
             raise ValueError("openai.api_key_file and PARLEY_ENGINES__OPENAI__API_KEY are both set: take one away")
         return self
 
-    def anchored(self, folder: Path) -> EngineSettings:
-        """Return the settings with relative paths made absolute from a folder."""
+    def anchored(self, folder: Path, data_dir: Path) -> EngineSettings:
+        """Return the settings with relative paths made absolute.
+
+        folder: of parley.toml, from which paths count.   data_dir: where models of `parley models` lie.
+        """
+        placed: dict[str, Section | None] = {}
+        for name, table in (("faster_whisper", self.faster_whisper), ("openai_whisper", self.openai_whisper)):
+            if table is not None:
+                place = model_place(table.model, folder, data_dir)
+                placed[name] = table.model_copy(update={"model": place})
         piper, openai, llama = self.piper, self.openai, self.llama
         if piper is not None:
             piper = piper.model_copy(update={"folder": folder / piper.folder})
@@ -91,11 +129,16 @@ class EngineSettings(Section):
             openai = openai.model_copy(update={"api_key_file": folder / openai.api_key_file})
         if llama is not None:
             llama = llama.model_copy(update={"model": folder / llama.model})
-        return self.model_copy(update={"piper": piper, "openai": openai, "llama": llama})
+        return self.model_copy(update={**placed, "piper": piper, "openai": openai, "llama": llama})
 
     def for_worker(self) -> str:
         """Return the settings as JSON for a worker's command line: without the key, which its environment has."""
         return self.model_dump_json(exclude={"openai": {"api_key"}}, exclude_none=True)
+
+
+def model_place(model: str, folder: Path, data_dir: Path) -> str:
+    """Return where a model lies: a word without a slash is a name."""
+    return str(folder / model if "/" in model else data_dir / MODELS_FOLDER / model)
 
 
 class WorkerEngines(BaseSettings):
@@ -105,6 +148,7 @@ class WorkerEngines(BaseSettings):
         env_prefix="PARLEY_", env_nested_delimiter="__", extra="ignore", frozen=True, case_sensitive=False
     )
 
+    data_dir: Path = Path("parley-data")
     engines: EngineSettings = EngineSettings()
 
     @classmethod

@@ -1,24 +1,31 @@
-"""Fetch models and check them; used by `parley models` and by what prepares the tests.
+"""Models on this machine's disk: what of them is there, and whether it is what it should be.
 
-A model's file is there whole and right, or not at all.
+A model's folder is there whole and right, or not at all: `model_pull` puts it there.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from parley.app.model_catalogue import SILERO, WheelModel
+from parley.app.model_catalogue import SILERO, FolderModel, WheelModel
 
 Download = Callable[[str, Path], None]
 """Brings the wheel of a requirement into a folder. Raises ModelUnavailable."""
+MANIFEST = "SHA256SUMS"
+"""In a model's folder: what was checked when it was pulled, as `sha256sum` writes it."""
+CHUNK_BYTES = 1 << 18
+_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](\S.*)")
+_PLAIN = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]*")
 
 
 class ModelError(Exception):
@@ -29,7 +36,7 @@ class ModelError(Exception):
 
 
 class ModelUnavailable(ModelError):
-    """The model could not be fetched now."""
+    """The model could not be fetched now: no network, no room."""
 
     code = "model_unavailable"
     retryable = True
@@ -41,7 +48,75 @@ class ModelState(Enum):
     READY = "ready"
     MISSING = "missing"
     DIFFERENT = "different"
-    """A file, but not the one that the catalogue names."""
+    """Something, but not what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A model's state, and what is wrong with it."""
+
+    state: ModelState
+    problem: str = ""
+
+
+def examine(model: FolderModel, folder: Path) -> Finding:
+    """Look at all of a model's files.   folder: of all models."""
+    place = folder / model.name
+    if not place.is_dir():
+        return Finding(ModelState.MISSING)
+    try:
+        sums = read_manifest(place / MANIFEST)
+    except ModelError as err:
+        return Finding(ModelState.DIFFERENT, str(err))
+    sums |= {file.name: file.sha256 for file in model.files if file.sha256}
+    lacking = [file.name for file in model.files if file.name not in sums]
+    if lacking:
+        return Finding(ModelState.DIFFERENT, f"{', '.join(lacking)} not in {MANIFEST}")
+    for name, sha256 in sums.items():
+        if not (place / name).is_file():
+            return Finding(ModelState.DIFFERENT, f"{name} is missing")
+        if sum_of(place / name) != sha256:
+            return Finding(ModelState.DIFFERENT, f"{name} is not what it was: its sha256 differs")
+    return Finding(ModelState.READY)
+
+
+def is_plain(name: str) -> bool:
+    """Tell whether a name can be that of a file, and of nothing outside its folder."""
+    return _PLAIN.fullmatch(name) is not None
+
+
+def read_manifest(file: Path) -> dict[str, str]:
+    """Return the sums of a manifest. Raises ModelError."""
+    try:
+        return parse_manifest(file.read_text(encoding="utf-8"), str(file))
+    except (OSError, UnicodeDecodeError) as err:
+        raise ModelError(f"{file} cannot be read") from err
+
+
+def parse_manifest(text: str, origin: str) -> dict[str, str]:
+    """Return the sum of each file in the output of `sha256sum`. Raises ModelError.   origin: for the message."""
+    sums: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        match = _LINE.fullmatch(line.rstrip())
+        name = match[2].removeprefix("./") if match else ""
+        if match is None or not is_plain(name):
+            raise ModelError(f"{origin}, line {number}: not a line of `sha256sum` with a file of this folder")
+        if name != MANIFEST:
+            sums[name] = match[1].lower()
+    return sums
+
+
+def write_manifest(file: Path, sums: Mapping[str, str]) -> None:
+    """Write the sums. Raises OSError."""
+    file.write_text("".join(f"{sha256}  {name}\n" for name, sha256 in sorted(sums.items())), encoding="utf-8")
+
+
+def sum_of(file: Path) -> str:
+    """Return a file's sha256. Raises OSError."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def state_of(model: WheelModel, folder: Path) -> ModelState:

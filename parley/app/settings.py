@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar, get_args
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from parley.app.engine_settings import EngineSettings, WorkerEngines
+from parley.app.engine_settings import MODELS_FOLDER, EngineSettings, WorkerEngines
 from parley.app.settings_tables import (
     AgentSettings,
     AmiSettings,
@@ -33,6 +33,8 @@ from parley.app.settings_tables import (
 
 DEFAULT_FILE = Path("parley.toml")
 _PLAIN_PATH = re.compile(r"[0-9A-Za-z_./-]+")
+MODELLED_RECOGNIZERS = {"faster-whisper": "faster_whisper", "openai-whisper": "openai_whisper"}
+"""Recognisers that need a model, and the tables of `[engines]` that name it."""
 APPLICATION_VARIABLE = "PARLEY_ASTERISK__APPLICATION"
 """In a node's environment: its name."""
 
@@ -79,6 +81,18 @@ class Settings(BaseSettings):
                 f"[media] has {len(media.ports)} ports, {needed} are needed (one per engine, and one per call where "
                 "port_per_call is set): widen first_port to last_port"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _has_engines_for_its_agents(self) -> Self:
+        """A worker elsewhere has engines of its own."""
+        for agent in self.agents.values():
+            table = MODELLED_RECOGNIZERS.get(agent.recognizer)
+            if table and getattr(self.engines, table) is None and not self.worker.address:
+                raise ValueError(
+                    f"an agent's recognizer is {agent.recognizer}, which has no model: add [engines.{table}] with "
+                    "model; `parley models list` shows some"
+                )
         return self
 
     @classmethod
@@ -150,7 +164,7 @@ class Settings(BaseSettings):
     @property
     def models_dir(self) -> Path:
         """Where `parley models pull` puts models."""
-        return self.data_dir / "models"
+        return self.data_dir / MODELS_FOLDER
 
     @property
     def speech_cache_dir(self) -> Path:
@@ -175,15 +189,23 @@ def load_settings(file: Path | None = None) -> Settings:
     return _anchored(settings, path.resolve().parent)
 
 
+def load_settings_if_any(file: Path | None = None) -> Settings | None:
+    """Read the settings as `load_settings()` does, None where no file is named and there is none here."""
+    if file is None and "PARLEY_CONFIG" not in os.environ and not DEFAULT_FILE.exists():
+        return None
+    return load_settings(file)
+
+
 def load_engines(file: Path) -> EngineSettings:
     """Read the tables `[engines.*]` alone, for a worker without a node. Raises SettingsError."""
     tables = _read_toml(file)
     _refuse_secrets(file, tables)
     try:
-        engines = WorkerEngines(engines=tables.get("engines", {})).engines
+        read = WorkerEngines(**{key: tables[key] for key in ("data_dir", "engines") if key in tables})
     except ValidationError as err:
         raise SettingsError("\n".join(_explain(file, problem) for problem in err.errors())) from err
-    return engines.anchored(file.resolve().parent)
+    folder = file.resolve().parent
+    return read.engines.anchored(folder, folder / read.data_dir)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -225,7 +247,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             "data_dir": folder / settings.data_dir,
             "flow_folders": tuple(folder / path for path in settings.flow_folders),
             "asterisk": asterisk,
-            "engines": settings.engines.anchored(folder),
+            "engines": settings.engines.anchored(folder, folder / settings.data_dir),
             "agents": {name: _with_flow_from(folder, agent) for name, agent in settings.agents.items()},
         }
     )

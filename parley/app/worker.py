@@ -1,6 +1,7 @@
 """Main of the inference worker: hosts the engines of this machine behind gRPC.
 
-The node starts it (see `node`), or a site starts it elsewhere: `python -m parley.app.worker --address HOST:PORT`.
+The node starts it (see `node`), or a site starts it elsewhere:
+`python -m parley.app.worker --address HOST:PORT --config parley.toml`.
 """
 
 from __future__ import annotations

@@ -1,14 +1,10 @@
 """The command line as a user types it, without PBX."""
 
-import io
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from parley.app.cli import main
+from tests.app.command import Command
 
 FLOW = """
 flow: tiny
@@ -27,34 +23,6 @@ REHEARSAL = """
     - agent: WORDS
       end: hangup
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What a command has left behind."""
-
-    returncode: object
-    stdout: str
-    stderr: str
-
-
-Command = Callable[..., Shown]
-
-
-@pytest.fixture
-def parley(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Return a function that runs the command in `tmp_path`."""
-
-    def run(*arguments: str, typed: str = "") -> Shown:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["parley", *arguments])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
-        with pytest.raises(SystemExit) as ended:
-            main()
-        written = capsys.readouterr()
-        return Shown(ended.value.code or 0, written.out, written.err)
-
-    return run
 
 
 def test_chat_goes_through_a_shipped_flow_with_speech_keys_and_silence(parley: Command, tmp_path: Path) -> None:

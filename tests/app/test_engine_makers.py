@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from parley.app.engine_makers import make_engines
-from parley.app.engine_settings import EngineSettings, OpenaiSettings, PiperSettings
+from parley.app.engine_settings import EngineSettings, FasterWhisperSettings, OpenaiSettings, PiperSettings
 
 
 def test_engines_that_need_settings_are_off_without_them() -> None:
     engines = make_engines(EngineSettings())
     assert "piper" not in engines.synthesizers
     assert not engines.chat_models
-    assert "pocketsphinx" in engines.recognizers
+    assert sorted(engines.recognizers) == ["pocketsphinx"]
 
 
 def test_engine_whose_parts_are_missing_is_left_out_and_the_log_says_why(
@@ -38,3 +38,13 @@ def test_language_model_without_its_key_file_is_left_out(tmp_path: Path, caplog:
     engines = make_engines(EngineSettings(openai=openai))
     assert not engines.chat_models
     assert any("api_key_file" in getattr(record, "problem", "") for record in caplog.records)
+
+
+def test_recogniser_whose_parts_are_missing_is_left_out_and_the_log_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        engines = make_engines(EngineSettings(faster_whisper=FasterWhisperSettings(model=str(tmp_path))))
+    assert "faster-whisper" not in engines.recognizers
+    [record] = [record for record in caplog.records if getattr(record, "engine", "") == "faster-whisper"]
+    assert "parley models list" in getattr(record, "problem", "") or "pip install" in getattr(record, "problem", "")

@@ -10,7 +10,7 @@ import pytest
 
 from parley.app import model_files
 from parley.app.exit_status import CANNOT_WORK, TRY_AGAIN, exit_status
-from parley.app.model_catalogue import MODELS, SILERO
+from parley.app.model_catalogue import MODELS, SILERO, WheelModel
 from parley.app.model_files import ModelError, ModelState, ModelUnavailable, fetch_from_wheel, pip_download, state_of
 
 CONTENT = b"weights"
@@ -95,7 +95,7 @@ def test_what_pip_says_is_passed_on_and_may_be_tried_again(tmp_path: Path, monke
 
 def test_every_model_of_the_catalogue_is_pinned() -> None:
     assert MODELS["silero"] is SILERO
-    for model in MODELS.values():
+    for model in [model for model in MODELS.values() if isinstance(model, WheelModel)]:
         assert "==" in model.requirement
         assert len(bytes.fromhex(model.sha256)) == hashlib.sha256().digest_size
         assert model_files.state_of(model, Path("/nowhere")) is ModelState.MISSING

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from parley.app.engine_settings import ToldEngines
+from parley.app.engine_settings import EngineSettings, ToldEngines
 from parley.app.settings import load_engines, load_settings
 from parley.app.settings_tables import SettingsError
 from parley.call_control import AudioCodec
@@ -53,6 +53,15 @@ def test_password_never_shows_in_the_settings_text(tmp_path: Path, monkeypatch: 
         ("[agents.a]\nflow = 'x'\nvoises = {}\n", "agents.a.voises: unknown key; did you mean 'voices'"),
         ("[http]\nport = 70000\n" + MINIMAL, "http.port = 70000"),
         ("= nonsense", "not valid TOML"),
+        ("[agents.a]\nflow = 'x'\nrecognizer = 'faster-whisper'\n", r"add \[engines.faster_whisper\] with model"),
+        ("[agents.a]\nflow = 'x'\nrecognizer = 'openai-whisper'\n", r"add \[engines.openai_whisper\] with model"),
+        ("[engines.faster_whisper]\n" + MINIMAL, "engines.faster_whisper.model: missing"),
+        ("[engines.faster_wisper]\n" + MINIMAL, r"unknown key; did you mean 'faster_whisper'\?"),
+        (
+            "[engines.faster_whisper]\nmodel = 'x'\nslot = 1\n" + MINIMAL,
+            r"faster_whisper.slot: unknown key; did you mean 'slots'\?",
+        ),
+        ("[engines.faster_whisper]\nmodel = 'x'\nslots = -1\n" + MINIMAL, "engines.faster_whisper.slots = -1"),
         ("[engines.piper]\n" + MINIMAL, "engines.piper.folder: missing"),
         ("[engines.piper]\nfoldr = 'x'\n" + MINIMAL, r"engines.piper.foldr: unknown key; did you mean 'folder'\?"),
         ("[engines.pipr]\n" + MINIMAL, r"engines.pipr: unknown key; did you mean 'piper'\?"),
@@ -182,6 +191,30 @@ def test_certificate_authority_is_read_from_the_settings_folder_or_explained(tmp
     with pytest.raises(SettingsError, match=r"asterisk\.ca_file"):
         asterisk.read_tls()
     assert load_settings(write(tmp_path, MINIMAL)).asterisk.read_tls() is None
+
+
+@pytest.mark.parametrize(
+    ("model", "place"), [("tiny", "parley-data/models/tiny"), ("./tiny", "tiny"), ("/opt/tiny", "/opt/tiny")]
+)
+def test_model_without_a_slash_is_one_of_parley_models_and_with_one_a_path(
+    tmp_path: Path, model: str, place: str
+) -> None:
+    tables = "".join(f'[engines.{name}]\nmodel = "{model}"\n' for name in ("faster_whisper", "openai_whisper"))
+    file = write(tmp_path, tables + MINIMAL)
+    engines = load_settings(file).engines
+    for engine in (engines.faster_whisper, engines.openai_whisper):
+        assert engine is not None
+        assert engine.model == str(tmp_path / place)
+    assert load_engines(file) == engines
+    assert EngineSettings.model_validate_json(engines.for_worker()) == engines
+
+
+def test_worker_elsewhere_has_engines_of_its_own_and_needs_no_agents(tmp_path: Path) -> None:
+    agent = '[worker]\naddress = "127.0.0.1:9000"\n[agents.a]\nflow = "x"\nrecognizer = "faster-whisper"\n'
+    assert load_settings(write(tmp_path, agent)).engines.faster_whisper is None
+    engines = load_engines(write(tmp_path, 'data_dir = "data"\n[engines.faster_whisper]\nmodel = "tiny"\n'))
+    assert engines.faster_whisper is not None
+    assert engines.faster_whisper.model == str(tmp_path / "data" / "models" / "tiny")
 
 
 ENGINES = """

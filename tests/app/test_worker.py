@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -27,9 +28,11 @@ def address(tmp_path: Path) -> str:
 
 
 @asynccontextmanager
-async def child(*python: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def child(*python: str, stderr: int | None = None) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run a worker, and see it gone afterwards."""
-    process = await asyncio.create_subprocess_exec(sys.executable, *python, stdin=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *python, stdin=asyncio.subprocess.PIPE, stderr=stderr
+    )
     try:
         yield process
     finally:
@@ -77,6 +80,31 @@ async def test_worker_is_healthy_when_its_models_are_loaded_and_heeds_no_stop_si
         assert refusal.value.code() is grpc.StatusCode.UNAVAILABLE
         go_on.touch()
         assert await health(address, wait=True) == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_engine_whose_model_is_not_there_is_left_out_with_what_to_do(address: str, tmp_path: Path) -> None:
+    engines = json.dumps({"faster_whisper": {"model": str(tmp_path / "absent")}})
+    arguments = ("-m", "parley.app.worker", f"--address={address}", "--child", "--json-lines", f"--engines={engines}")
+    async with child(*arguments, stderr=asyncio.subprocess.PIPE) as process:
+        assert await health(address, wait=True) == health_pb2.HealthCheckResponse.SERVING
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await health(address, wait=False, service="recognizer/faster-whisper")
+        assert refusal.value.code() is grpc.StatusCode.NOT_FOUND
+        assert process.stdin is not None
+        process.stdin.close()
+        _, said = await process.communicate()
+    [line] = [json.loads(line) for line in said.splitlines() if b"engine left out" in line]
+    assert line["engine"] == "faster-whisper"
+    assert "parley models list" in line["problem"] or "pip install" in line["problem"]
+
+
+async def test_worker_elsewhere_whose_settings_are_wrong_says_so_and_ends(address: str, tmp_path: Path) -> None:
+    (tmp_path / "parley.toml").write_text("[engines.faster_whisper]\nmodels = 1\n")
+    arguments = ("-m", "parley.app.worker", f"--address={address}", f"--config={tmp_path / 'parley.toml'}")
+    async with child(*arguments, stderr=asyncio.subprocess.PIPE) as process:
+        _, said = await process.communicate()
+    assert process.returncode == 2
+    assert b"did you mean 'model'" in said
 
 
 async def test_engines_come_from_the_node_that_starts_the_worker_or_from_a_file_of_its_own(
