@@ -23,6 +23,8 @@ Check = Callable[[], Awaitable[str]]
 """Returns an empty string, or what is wrong; it does not raise."""
 
 CHECK_TIMEOUT_S = 2.0
+END_S = 1.0
+"""For requests that are being answered when the server ends; a client that does not read would keep it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class HealthServer:
             ]
         )
         self._http_logger.addFilter(self._filter)
-        self._runner = web.AppRunner(application, access_log=None, logger=self._http_logger)
+        self._runner = web.AppRunner(application, access_log=None, logger=self._http_logger, shutdown_timeout=END_S)
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._host, self._port).start()

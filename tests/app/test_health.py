@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from parley.app.health import HealthServer
+from parley.app.health import END_S, HealthServer
 from parley.app.metrics import Metrics
 from parley.app.settings_tables import SettingsError
 
@@ -189,3 +189,22 @@ async def test_fault_of_our_own_is_logged_with_its_traceback(
     await server.aclose()
     [line] = [record for record in caplog.records if record.levelname == "ERROR"]
     assert line.exc_info is not None
+
+
+async def test_a_client_that_does_not_take_its_answer_keeps_the_server_from_ending_for_a_moment_only() -> None:
+    asked = asyncio.Event()
+
+    async def never(request: web.Request) -> web.Response:
+        asked.set()
+        await asyncio.Event().wait()
+        return web.Response()
+
+    server = HealthServer("127.0.0.1", 0, checks={}, metrics=Metrics(), routes=[web.get("/never", never)])
+    await server.start()
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as session:
+        answer = asyncio.ensure_future(session.get("/never"))
+        await asked.wait()
+        async with asyncio.timeout(END_S + 3.0):
+            await server.aclose()
+        with pytest.raises(aiohttp.ClientError):
+            await answer
