@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import NoReturn
 from weakref import WeakValueDictionary
 
@@ -98,9 +99,12 @@ class DeadManTimer:
     async def aclose(self) -> None:
         """Start the timers of all legs that are still ours a last time; `run` must have ended.
 
-        Those that were given up are among them, and offers that nobody has taken up any more.
+        Those that were given up are among them, and offers that nobody has taken up any more. An Asterisk that does not
+        answer within one deadline for all of them keeps the timers that it has.
         """
-        await self._arm_all({*self._book.claimed(), *self._given_up})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._length_s / DEADLINES_PER_LENGTH):
+                await self._arm_all({*self._book.claimed(), *self._given_up})
 
     async def _arm_all(self, leg_ids: set[LegId]) -> None:
         async with asyncio.TaskGroup() as renewals:

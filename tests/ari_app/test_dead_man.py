@@ -146,3 +146,15 @@ async def test_length_of_zero_switches_the_timers_off(ari: AriServer, rest: AriR
     await timer.disarm(ONE)
     await timer.aclose()
     assert ari.requests == []
+
+
+async def test_a_last_time_takes_one_deadline_however_many_legs_there_are(ari: AriServer, rest: AriRest) -> None:
+    legs = [LegId(f"2.{number}") for number in range(8 * MOST_AT_ONCE)]
+    ari.stall(set_timer("2.*"))
+    book = book_of(*legs)
+    for leg_id in legs:
+        book.claim(leg_id)
+    timer = DeadManTimer(rest, 5.0, book)
+    async with asyncio.timeout(5.0):
+        await timer.aclose()
+    assert len(ari.asked(set_timer("2.*"))) >= MOST_AT_ONCE
