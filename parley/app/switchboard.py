@@ -43,6 +43,8 @@ OVER = "The conversation was over"
 """PARLEY_ERROR of a party who took the place of another whose call had just ended."""
 HAND_OVER_S = 10.0
 """For handing the last calls to their queues; whoever is left then is taken by the PBX's dead-man timer."""
+RECORDS_S = 11.0
+"""From the end of the PBX adapter to that of the calls, whose records may take 10 s after a call's end."""
 NOT_YET = "not connected to the PBX"
 GRACE_S = 1.0
 """For offers that are on their way while Asterisk is asked which legs are ours."""
@@ -51,9 +53,10 @@ GRACE_S = 1.0
 class Switchboard:
     """The node's calls."""
 
-    def __init__(self, services: Services) -> None:
-        """services: what every call uses."""
+    def __init__(self, services: Services, records_s: float = RECORDS_S) -> None:
+        """services: what every call uses.   records_s: how long calls may outlast the PBX adapter."""
         self._services = services
+        self._records_s = records_s
         self._calls: dict[LegId, CallRunner] = {}
         self._queues = QueueRecord(services.log, services.metrics, services.clock)
         self._open = False
@@ -78,19 +81,27 @@ class Switchboard:
         return self._draining
 
     async def run(self, resumed: Sequence[ResumedCall] = ()) -> None:
-        """Serve calls until the PBX adapter is closed. Cancelling: calls are cancelled with it.
+        """Serve calls until the PBX adapter is closed and they are recorded. Cancelling: calls are cancelled with it.
 
         resumed: calls that another process has begun; they go on at once.
         """
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._queues.run(), name="queue record")
-            for call in resumed:
-                logger.info("call taken up again", extra={"call_id": call.start.call_id, "leg_id": call.leg.id})
-                passed_s = self._services.clock.time() - call.start.started_at
-                self._begin(CallRunner.resuming(self._services, call), call.leg.id, tasks, passed_s)
-            async for event in self._services.control.events():
-                self._take(event, tasks)
-            self._queues.close()
+        try:
+            async with asyncio.timeout(None) as patience, asyncio.TaskGroup() as tasks:
+                await self._serve(resumed, tasks)
+                patience.reschedule(asyncio.get_running_loop().time() + self._records_s)
+        except TimeoutError:
+            logger.error("calls were not over and recorded in time", extra={"calls": self.active_calls})
+
+    async def _serve(self, resumed: Sequence[ResumedCall], tasks: asyncio.TaskGroup) -> None:
+        """Take what the PBX tells, until the adapter is closed."""
+        tasks.create_task(self._queues.run(), name="queue record")
+        for call in resumed:
+            logger.info("call taken up again", extra={"call_id": call.start.call_id, "leg_id": call.leg.id})
+            passed_s = self._services.clock.time() - call.start.started_at
+            self._begin(CallRunner.resuming(self._services, call), call.leg.id, tasks, passed_s)
+        async for event in self._services.control.events():
+            self._take(event, tasks)
+        self._queues.close()
 
     def open(self) -> None:
         """Take calls from now on; those that are offered before are sent on in the dialplan."""

@@ -15,7 +15,7 @@ from parley.app.dialplan_arrivals import DialplanArrivals
 from parley.app.metrics import Metrics
 from parley.app.resume import claim_calls, prepare
 from parley.app.settings import Settings, load_settings
-from parley.app.switchboard import Switchboard
+from parley.app.switchboard import RECORDS_S, Switchboard
 from parley.app.whispers import Whispers
 from parley.call_control import LegId
 from parley.conversation.flow.loader import load_flow
@@ -39,6 +39,8 @@ class FakeNode:
     synthesizer: FakeSynthesizer
     settings: Settings
     metrics: Metrics
+    serving: asyncio.Task[None]
+    """The switchboard's `run`."""
 
     async def until_gone(self, leg_id: LegId) -> LegRecord:
         """Wait until the leg is out of our hands and its call is over."""
@@ -69,11 +71,12 @@ async def running_node(
     interrupted: Sequence[InterruptedCall] = (),
     is_open: bool = True,
     arrivals_at: Callable[[FakeCallControl], DialplanArrivals] | None = None,
+    records_s: float = RECORDS_S,
 ) -> AsyncIterator[FakeNode]:
     """Run a switchboard with one agent `reception` whose call script is `flow`.
 
     interrupted: calls that a dead process has left; those whose legs `control` has are taken up.
-    arrivals_at: makes the way in for callers who bring their audio with them.
+    arrivals_at: makes the way in for callers who bring their audio with them. records_s: see Switchboard.
     """
     log = log or FakeCallLog()
     control = control or FakeCallControl()
@@ -100,14 +103,14 @@ async def running_node(
             whispers=Whispers(settings.whispers_dir, synthesizer),
             arrivals=arrivals,
         )
-        switchboard = Switchboard(services)
+        switchboard = Switchboard(services, records_s)
         if arrivals is not None:
             arrivals.open(switchboard.refusal_of)
         if is_open:
             switchboard.open()
         serving = asyncio.create_task(switchboard.run(resumed))
         try:
-            yield FakeNode(control, lines, switchboard, log, synthesizer, settings, services.metrics)
+            yield FakeNode(control, lines, switchboard, log, synthesizer, settings, services.metrics, serving)
         finally:
             await control.aclose()
             serving.cancel()

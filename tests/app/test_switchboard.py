@@ -417,3 +417,25 @@ async def test_what_a_call_has_lost_is_counted_when_it_is_over(tmp_path: Path) -
         await node.until_gone(leg.id)
     assert node.metrics.registry.get_sample_value("parley_dropped_total", {"queue": "recordings"}) == 1
     assert node.metrics.registry.get_sample_value("parley_dropped_total", {"queue": "facts"}) == 0
+
+
+class StuckCallLog(FakeCallLog):
+    """A database that commits no end of a call, and heeds nobody."""
+
+    async def call_ended(self, call_id: str, end: CallEnd) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_what_a_call_or_its_record_still_waits_for_keeps_the_switchboard_for_a_while_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running_node(tmp_path, QUESTION, log=StuckCallLog(), records_s=0.1) as node:
+        leg = node.control.caller_arrives("agent=reception")
+        await node.until_answered(leg.id)
+        node.control.caller_hangs_up(leg.id)
+        await node.control.aclose()
+        await asyncio.wait([node.serving], timeout=5.0)
+        assert node.serving.done()
+        assert node.serving.exception() is None
+    assert node.switchboard.active_calls == 0
+    assert "calls were not over and recorded in time" in caplog.text
