@@ -12,6 +12,8 @@ CANNOT_WORK = 2
 """Settings, flow, password or schema: it stays so until somebody changes it."""
 TRY_AGAIN = os.EX_TEMPFAIL
 """75: locked, taken, full or away; the same command may work later."""
+HANGS = os.EX_SOFTWARE
+"""70: closing down took too long, which is a fault of ours or of the disk's."""
 
 _PASSING = {
     *(errno.EADDRINUSE, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ECONNREFUSED),

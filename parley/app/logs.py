@@ -85,6 +85,11 @@ def lost_lines() -> int:
     return _detached_stderr().lost
 
 
+def write_out() -> None:
+    """Give the thread a moment to write the lines that wait, where nothing else at the end of the process does."""
+    _detached_stderr().drain()
+
+
 @cache
 def _detached_stderr() -> LogStream:
     stream = LogStream(sys.stderr.fileno())

@@ -20,6 +20,7 @@ from parley.app.audio_lines import AudioLines, AudioSocketLines, audio_lines
 from parley.app.call_controls import CallControls
 from parley.app.call_runner import Services
 from parley.app.clock import SystemClock
+from parley.app.closing_deadline import CLOSE_WITHIN_S, ClosingDeadline
 from parley.app.data_lock import data_lock
 from parley.app.dialplan_arrivals import DialplanArrivals
 from parley.app.dialplan_door import DialplanDoor
@@ -37,7 +38,7 @@ from parley.app.resume import FoundCall, ResumedCall, claim_calls, give_back, pr
 from parley.app.settings import Settings
 from parley.app.settings_tables import AmiSettings
 from parley.app.stop_signals import StopSignals
-from parley.app.switchboard import Switchboard
+from parley.app.switchboard import HAND_OVER_S, Switchboard
 from parley.app.voice_detection import voice_detector
 from parley.app.whispers import Whispers
 from parley.call_control import CallControl, CallControlError, PbxUnavailable
@@ -54,19 +55,24 @@ RESUME_WITHOUT_WORKER_S = 3.0
 
 
 async def serve(settings: Settings) -> None:
-    """Serve calls until told to stop; then drain.
+    """Serve calls until told to stop; then drain, and close within CLOSE_WITHIN_S, or else end the process.
 
     Raises SettingsError, FlowError, StoreError, AudioForkError, EngineStartError, or CallControlError when it cannot
     start.
     """
-    signals = StopSignals()
+    closing = ClosingDeadline()
+    # From the signal on: giving up what goes on, a start for one, may hang as closing may.
+    signals = StopSignals(partial(closing.begin, settings.limits.drain_s + HAND_OVER_S + CLOSE_WITHIN_S))
     notifier = Notifier()
     try:
         async with notifier.beating(), asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
             node = Node(settings, notifier)
-            # Told to stop while still starting, there is no call to wait for.
-            if await signals.until_stopping(node.start(tasks, stack)):
-                await node.serve(tasks, signals)
+            try:
+                # Told to stop while still starting, there is no call to wait for.
+                if await signals.until_stopping(node.start(tasks, stack)):
+                    await node.serve(tasks, signals, closing)
+            finally:
+                closing.begin()
     except ExceptionGroup as group:
         _raise_first(group)
 
@@ -114,7 +120,7 @@ class Node:
         )
         self._control, arrivals = await self._ways_in(stack, tasks, ami, lines)
         if ami is not None:  # not before all listen
-            tasks.create_task(ami.run(), name="ami")
+            stack.callback(tasks.create_task(ami.run(), name="ami").cancel)
         stack.push_async_callback(self._control.aclose)
         self._metrics.watch_pbx_events(self._ari.event_counts)
         connected = await self._connect_at_once()
@@ -149,11 +155,14 @@ class Node:
             arrivals.open(self._switchboard.refusal_of)
             self._door.open(arrivals)
 
-    async def serve(self, tasks: asyncio.TaskGroup, signals: StopSignals) -> None:
-        """Let the found calls go on, take new ones when all is ready, drain when told to stop. Raises as `serve`."""
+    async def serve(self, tasks: asyncio.TaskGroup, signals: StopSignals, closing: ClosingDeadline) -> None:
+        """Let the found calls go on, take new ones when all is ready, drain when told to stop. Raises as `serve`.
+
+        closing: begun when the last call is over.
+        """
         if self._resumed:
             await self._worker.ready_within(RESUME_WITHOUT_WORKER_S)
-        tasks.create_task(self._switchboard.run(self._resumed), name="switchboard")
+        switchboard = tasks.create_task(self._switchboard.run(self._resumed), name="switchboard")
         try:
             if await signals.until_stopping(self._open()):
                 await signals.until_stopping(signals.retiring.wait())
@@ -161,7 +170,10 @@ class Node:
                     await signals.until_stopping(self._switchboard.retire(), self._settings.limits.retire_s)
         finally:
             await self._switchboard.drain(self._settings.limits.drain_s)
+            closing.begin()
             await self._control.aclose()
+            # Before the database is closed: the last calls' records are being completed.
+            await asyncio.wait([switchboard])
 
     async def _open(self) -> None:
         """Wait for what new calls need, then take them. Raises SettingsError."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 STOP = (signal.SIGTERM, signal.SIGINT)
@@ -14,14 +14,19 @@ RETIRE = signal.SIGUSR1
 class StopSignals:
     """What this process has been told. Make one per event loop; it takes the signals over."""
 
-    def __init__(self) -> None:
-        """Listen from now on."""
+    def __init__(self, on_stop: Callable[[], None]) -> None:
+        """Listen from now on.   on_stop: called when told to stop, each time."""
+        self._on_stop = on_stop
         self.stopping = asyncio.Event()
         self.retiring = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in STOP:
-            loop.add_signal_handler(number, self.stopping.set)
+            loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(RETIRE, self.retiring.set)
+
+    def _stop(self) -> None:
+        self._on_stop()
+        self.stopping.set()
 
     async def until_stopping(self, work: Coroutine[Any, Any, Any], timeout_s: float | None = None) -> bool:
         """Do the work; give it up when told to stop, or after `timeout_s`. Return whether it was done.

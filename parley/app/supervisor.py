@@ -31,8 +31,9 @@ logger = logging.getLogger(__name__)
 
 LOOK_S, TICK_S = 0.1, 0.5
 WORKER_STOP_S = 5.0
-MARGIN_S = 15.0
-"""Beyond `drain_s`: a node hands its last calls over, and completes their records."""
+MARGIN_S = 35.0
+"""Beyond `drain_s`: a node hands its last calls over (10 s), completes their records and closes (20 s), or else says
+what hangs and ends."""
 CREDENTIALS = struct.Struct("3i")
 SOCKET_NAME = "notify"
 

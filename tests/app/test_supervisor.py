@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from parley.app.closing_deadline import CLOSE_WITHIN_S
 from parley.app.data_lock import data_lock, supervisor_lock
 from parley.app.settings import Settings, load_settings
 from parley.app.settings_tables import AsteriskSettings, NotYet
 from parley.app.stop_signals import RETIRE
-from parley.app.supervisor import Pair, ServingName, Supervision, make_pair, settings_now, supervise
+from parley.app.supervisor import MARGIN_S, Pair, ServingName, Supervision, make_pair, settings_now, supervise
 from parley.app.supervisor_child import Keeper
+from parley.app.switchboard import HAND_OVER_S
 from tests.fakes.process import FakeProcess, FakeSpawner
 
 DRAIN_S = 30.0
@@ -105,10 +107,14 @@ def test_worker_is_stopped_when_the_node_has_drained(stage: Stage) -> None:
 def test_node_that_does_not_drain_in_its_time_is_killed(stage: Stage) -> None:
     stage.becomes_ready("parley")
     stage.supervision.stop(stage.now_s)
-    stage.passes(DRAIN_S + 14)
+    stage.passes(DRAIN_S + MARGIN_S - 1)
     assert stage.node("parley").signals == []
     stage.passes(2)
     assert stage.node("parley").signals == [signal.SIGKILL]
+
+
+def test_node_has_the_time_to_say_itself_what_keeps_it() -> None:
+    assert MARGIN_S > HAND_OVER_S + CLOSE_WITHIN_S
 
 
 def test_settings_error_at_the_first_start_ends_the_supervisor_with_it(
