@@ -15,7 +15,8 @@ PAIRED  := -n 2 --dist loadfile --no-loadscope-reorder
 # Where the machine stood still during such a call, what failed is run once more, alone.
 test: prepare-pbx prepare-peers prepare-engines      ## everything: unit, contract and end-to-end on a real Asterisk
 	$(PY) -m pytest $(PAIRED) -m "not contract and not e2e and not faults and not models"
-	$(PY) -m pytest -m models $(foreach engine,$(QUICK_ENGINES),tests/engines/test_$(subst -,_,$(engine))_real.py)
+	$(PY) -m pytest -m models $(foreach engine,$(QUICK_ENGINES),tests/engines/test_$(subst -,_,$(engine))_real.py) || \
+		{ [ $$? -eq 5 ] && echo "make test: left out the engines that could not be fetched (see above)"; }
 	$(PY) -m pytest $(PAIRED) -m "contract or e2e" || { \
 		echo "make test: once more, only what failed (see above)"; \
 		$(PY) -m pytest -m "contract or e2e" --last-failed --last-failed-no-failures none; }
