@@ -92,11 +92,16 @@ def lines_of(way: str) -> AbstractAsyncContextManager[AudioLines]:
     return audio_lines(media.model_copy(update={"audiosocket_port": 0}), None)
 
 
+def require_way(bench: AsteriskBench, way: str) -> None:
+    """Skip the calling test where this Asterisk has no such audio connection."""
+    if bench.major <= LAST_WITH_COMPANDED_RTP_ONLY and not (way.startswith("rtp") and way != "rtp slin"):
+        pytest.skip(f"Asterisk {bench.major} has no {way}")
+
+
 @asynccontextmanager
 async def call_over(bench: AsteriskBench, way: str) -> AsyncIterator[Call]:
     """Let a caller dial, connect the audio before the answer, answer."""
-    if bench.major <= LAST_WITH_COMPANDED_RTP_ONLY and not (way.startswith("rtp") and way != "rtp slin"):
-        pytest.skip(f"Asterisk {bench.major} has no {way}")
+    require_way(bench, way)
     async with AsyncExitStack() as stack:
         log = await stack.enter_async_context(listening(bench.control))
         lines = await stack.enter_async_context(lines_of(way))
@@ -255,6 +260,7 @@ async def test_the_audio_can_be_attached_anew_while_the_caller_is_there(bench: A
 @pytest.mark.parametrize("after_ms", [0, 2, 4, 8])
 @connections
 async def test_caller_who_hangs_up_during_set_up_leaves_nothing(bench: AsteriskBench, way: str, after_ms: int) -> None:
+    require_way(bench, way)
     async with lines_of(way) as lines, listening(bench.control) as log:
         line = lines.open(wideband=False)
         phone = bench.caller.dial("920")
@@ -274,6 +280,7 @@ async def test_sound_beyond_the_telephone_band_passes_where_the_connection_is_wi
     bench: AsteriskBench, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     """Two lines in one bridge hear each other's high tones."""
+    require_way(bench, way)
     monkeypatch.setattr(audio_probe, "TONES_HZ", (6000.0, 7000.0))
     events = await bench.rest.connect_events("parley-doctor")
     async with lines_of(way) as lines:

@@ -230,7 +230,15 @@ async def test_ami_is_checked_without_the_module_of_another_transport(tmp_path: 
     assert found[-1].level is Level.OK
 
 
+def require_audiosocket() -> None:
+    """Skip the calling test where this Asterisk has no AudioSocket()."""
+    program = require_asterisk()
+    if not (program.modules / "app_audiosocket.so").exists():
+        pytest.skip(f"Asterisk {program.version} has no AudioSocket()")
+
+
 async def test_callers_by_audiosocket_need_modules_rights_and_the_subroutine(tmp_path: Path) -> None:
+    require_audiosocket()
     additions = {"modules.conf": "noload = func_curl.so\n"}
     async with Asterisk(program=require_asterisk(), additions=additions, life_s=60) as pbx:
         await pbx.cli("dialplan remove context parley-audiosocket")
@@ -245,6 +253,7 @@ async def test_callers_by_audiosocket_need_modules_rights_and_the_subroutine(tmp
 
 
 async def test_callers_by_audiosocket_set_up_as_the_documents_say_is_all_well(tmp_path: Path) -> None:
+    require_audiosocket()
     additions = {"manager.conf": "[parley](+)\nwrite = call\n"}
     async with Asterisk(program=require_asterisk(), additions=additions, life_s=60) as pbx:
         found = await findings(with_ami(pbx, tmp_path, more="[asterisk.audiosocket_app]\nenabled = true"))
