@@ -32,12 +32,17 @@ from tests.contract.benches import listening
 from tests.fakes.recognizer import FakeRecognizer
 from tests.support.asterisk import Asterisk, require_asterisk
 from tests.support.phone_call import PhoneCall
+from tests.support.phone_codec import Samples
+from tests.support.phone_media import REANCHOR_S
+from tests.support.recording import Recording
 
 WAYS = ("rtp ulaw", "websocket slin16", "audiosocket slin")
 CALLS = 8
 """At once; each says its share of the utterances."""
 SETTLE_S = 0.35
 """After an utterance was stopped: for what is still on its way, and a clear pause on the recording."""
+EARLY_S = REANCHOR_S
+"""The phone lays packets that come late by their time stamps: up to so long before they came, or were asked for."""
 DEADLINE = 32_000
 CHANNEL_VARIABLES = "SITE_NOTE,CHANNEL(linkedid),CALLERID(dnid),CHANNEL(audionativeformat)"
 
@@ -136,9 +141,13 @@ async def measure(bench: AsteriskBench, way: str, utterances: int) -> dict[bool,
         )
         for (phone, _), several in zip(calls, said, strict=True):
             for one in several:
-                recording = phone.heard.samples(one.begun_s, one.ended_s)
-                judged[one.aligned] += judge(one.text, one.heard, recording)
+                judged[one.aligned] += judge(one.text, one.heard, recording_of(one, phone.heard))
     return judged
+
+
+def recording_of(one: Said, phone: Recording) -> Samples:
+    """Return what the phone recorded of an utterance: all of it, and nothing of the one before or behind it."""
+    return phone.samples(one.begun_s - EARLY_S, one.ended_s - EARLY_S)
 
 
 def cases_of(way: str, judged: dict[bool, Judgement]) -> list[dict[str, object]]:

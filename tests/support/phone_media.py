@@ -27,11 +27,11 @@ EVENT_TYPE = 101
 """Payload type that the phone offers for telephone events."""
 KEYS = "0123456789*#ABCD"
 """In the order of their event codes (RFC 4733 §3.2)."""
+REANCHOR_S = 0.06
+"""A packet later than this against its RTP time stamp begins a stretch of its own."""
 
 _MOST_FRAMES_AT_ONCE = 50
 """A phone on a machine that stalls for up to a second makes up for it in a burst, so that no word is lost."""
-_REANCHOR_S = 0.06
-"""A packet later than this against its RTP time stamp begins a stretch of its own."""
 _SILENT_AMPLITUDE = 64
 _SO_TIMESTAMPNS = 35
 """Linux: datagrams come with their time of arrival."""
@@ -247,7 +247,7 @@ class _ReceiveLine:
         if self._anchor_s is not None:
             elapsed = (timestamp - self._anchor_timestamp + 2**31) % 2**32 - 2**31
             where_s = self._anchor_s + elapsed / RATE_HZ
-        late, early = at_s - where_s > _REANCHOR_S, where_s - at_s > _REANCHOR_S
+        late, early = at_s - where_s > REANCHOR_S, where_s - at_s > REANCHOR_S
         if early and (not follows or _is_silent(pcm)):
             where_s = at_s
         elif late:
