@@ -336,16 +336,23 @@ class WebSocketAudio(EngineAudio):
         self._socket.send(self._codec.encode(b"".join(frames)))
         self._far.send(len(frames))
         self._sent += len(frames)
+        if len(self._round_trips_s) < ROUND_TRIPS:
+            # A call begins at a busy moment: one or two round trips say little of the network.
+            self._time_network()
         self._command(mark_command(self._far.mark()))
 
     def _begin_run(self) -> None:
         """Begin a run with a mark, which tells when its first frame is handed out; and time the network."""
         self._far.begin_run()
         self._noted_frames = 0
+        self._time_network()
+        self._command(mark_command(self._far.mark()))
+
+    def _time_network(self) -> None:
+        """Ask for something that is answered at once, unless an answer is still to come."""
         if self._asked_at_s is None:
             self._asked_at_s = self._engine.now_s()
             self._command(GET_STATUS)
-        self._command(mark_command(self._far.mark()))
 
     def _flush(self) -> None:
         """Empty the PBX's queue, which loses the marks in it and ends buffering."""

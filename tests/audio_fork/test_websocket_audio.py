@@ -119,6 +119,22 @@ def test_played_samples_are_those_that_were_heard_also_right_after_clear(latency
     assert abs(call.audio.played_samples - call.heard_samples) <= FRAME
 
 
+@pytest.mark.parametrize("after_ms", range(200, 220, 3))
+def test_messages_that_are_slow_while_a_run_begins_do_not_put_the_count_ahead(after_ms: int) -> None:
+    call = Call(latency_ms=15)
+    call.leg.latency_s = 0.0
+    call.time.advance(500)
+    call.leg.latency_s = 0.015
+    call.audio.play(sound(3000))
+    call.time.advance(30)
+    call.leg.latency_s = 0.0
+    call.time.advance(after_ms)
+    call.audio.clear()
+    counted = call.audio.played_samples
+    call.time.advance(500)
+    assert abs(counted + RAMP - call.heard_samples) <= 1, "the ramp ends with a zero, which does not count as heard"
+
+
 @pytest.mark.parametrize("latency_ms", [0.0, 9.0])
 def test_played_samples_follow_the_caller_within_a_frame_at_any_moment(latency_ms: float) -> None:
     call = Call(latency_ms=latency_ms)
