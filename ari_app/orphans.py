@@ -1,7 +1,8 @@
 """Whom an earlier process of ours was calling, or had called, and whom nobody would talk with.
 
 `call_control` asks when it has (re)connected, and hangs them up. A leg that went on in the dialplan keeps its id: it is
-somebody else's from then on, a queue agent's caller for one.
+somebody else's from then on, a queue agent's caller for one. The far half of a Local channel is never one of them: it
+ends with the near half, the leg.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from ari_app.legs import OWN_PREFIX, LegBook
 from ari_app.media_legs import is_media_leg
 from ari_app.rest import Bridge
 from parley.call_control import LegId
+
+_FAR_HALF = ";2"
+"""Asterisk gives it, behind the leg's own id, to the far half of a Local channel."""
 
 
 class Orphans:
@@ -44,6 +48,8 @@ class Orphans:
         ]
 
     def _is_left(self, channel: Channel) -> bool:
-        if not channel.id.startswith(self.leg_prefix) or self._book.is_known(LegId(channel.id)):
+        if not channel.id.startswith(self.leg_prefix) or channel.id.endswith(_FAR_HALF):
+            return False
+        if self._book.is_known(LegId(channel.id)):
             return False
         return channel.state != "Up" or channel.is_held_by(self._application)

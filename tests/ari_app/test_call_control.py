@@ -546,6 +546,30 @@ async def test_attempt_of_our_own_survives_a_reconnect(ari: AriServer, control: 
     assert [str(request) for request in ari.asked("DELETE .*")] == [f"DELETE /channels/{leg_id}"]
 
 
+@pytest.mark.parametrize("state", ["Down", "Up"], ids=["rings", "talks"])
+async def test_far_half_of_a_local_call_of_our_own_survives_a_reconnect(
+    ari: AriServer, control: AriCallControl, log: EventLog, state: str
+) -> None:
+    leg_id = await control.originate(OriginateRequest("Local/100@desks"))
+    ari.channels |= {leg_id: channel(leg_id, state), f"{leg_id};2": channel(f"{leg_id};2", "Ring", "PJSIP/1", "Dial")}
+    ari.subscribed.add(leg_id)
+    await log.next(PbxConnected)
+    await ari.sockets[-1].close()
+    await log.next(PbxConnected)
+    await control.hangup(leg_id)
+    assert [str(request) for request in ari.asked("DELETE .*")] == [f"DELETE /channels/{leg_id}"]
+
+
+async def test_local_call_of_an_earlier_process_is_judged_by_its_near_half(ari: AriServer, connect: Connect) -> None:
+    queued, alone = "parley-leg.parley.01", "parley-leg.parley.02"
+    ari.channels |= {queued: channel(queued, "Up", "support", "Queue"), alone: channel(alone, "Up")}
+    ari.channels |= {f"{near};2": channel(f"{near};2", "Ring", "PJSIP/1", "Dial") for near in (queued, alone)}
+    ari.subscribed |= {queued, alone}
+    await connect().start()
+    assert await asked(ari, f"DELETE /channels/{alone}")
+    assert len(ari.asked("DELETE .*")) == 1
+
+
 async def test_commands_before_start_and_after_close_are_refused(connect: Connect) -> None:
     control = connect()
     with pytest.raises(PbxUnavailable):
