@@ -130,6 +130,7 @@ class AriCallControl:
             *(self._rest, application, self._book, self._bridges, self._dead_man),
             spawn=self._spawn,
             tell=self._publish,
+            take=self._take,
             deadline_s=deadline_s,
         )
         self._transfers = Transfers(
@@ -378,7 +379,7 @@ class AriCallControl:
         self._media_legs.apply(event)
         if isinstance(event, StasisStart) and is_media_leg(event.channel.id):
             return
-        if self._transfers.take(event):
+        if self._moves.doubts(event) or self._transfers.take(event):
             return
         claimed = {leg_id for leg_id in _leaving(event) if self._book.is_claimed(leg_id)}
         self._publish(self._book.apply(event), claimed)

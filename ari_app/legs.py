@@ -75,7 +75,7 @@ class _Entry:
     away: bool = False
     """The leg goes once through the dialplan, by our own request."""
     found_in: str = ""
-    """The context in which the leg was found to be back from there: the event that says so may still come."""
+    """The context in which the leg was found to be back from there: the events that say so may still come."""
     our_cause: HangupCause | None = None
     """What `hangup` was asked for."""
     keys: RepeatedKeys = field(default_factory=RepeatedKeys)
@@ -185,6 +185,16 @@ class LegBook:
         entry.found_in = channel.context
         self._came_back(entry, channel)
 
+    def doubts_end(self, leg_id: LegId) -> bool:
+        """Tell whether a StasisEnd may be older than the leg's return that was seen without an event."""
+        entry = self._entries.get(leg_id)
+        return entry is not None and entry.found_in != "" and entry.end_cause is None
+
+    def trust_end(self, leg_id: LegId) -> None:
+        """Note that the leg's next StasisEnd is a true one."""
+        if leg_id in self._entries:
+            self._entries[leg_id].found_in = ""
+
     def stranded(self, leg_id: LegId) -> list[CallEvent]:
         """Note that the leg does not come back from the dialplan, if it is there."""
         entry = self._entries.get(leg_id)
@@ -260,6 +270,7 @@ class LegBook:
             self._came_back(entry, channel)
             return []
         if entry is not None and entry.found_in and entry.found_in == channel.context:
+            entry.found_in = ""
             return []
         if entry is None and replaces in self._entries:
             return self.replace(replaces, channel)

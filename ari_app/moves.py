@@ -17,7 +17,7 @@ from contextlib import suppress
 from ari_app.bridges import LegBridges
 from ari_app.dead_man import DeadManTimer
 from ari_app.errors import AriRefused
-from ari_app.events import AriEvent, Channel, StasisStart
+from ari_app.events import AriEvent, Channel, StasisEnd, StasisStart
 from ari_app.legs import LegBook
 from ari_app.media_legs import Spawn
 from ari_app.rest import AriRest
@@ -35,7 +35,7 @@ _ACTS_IN_ARGUMENTS = re.compile(r'([\\",()\[\]])')
 
 
 class Moves:
-    """The arrivals under way. `spawn` runs them; `tell` publishes what the book says."""
+    """The arrivals under way. `spawn` runs them; `tell` publishes what the book says; `take` gets doubted events."""
 
     def __init__(
         self,
@@ -47,6 +47,7 @@ class Moves:
         *,
         spawn: Spawn,
         tell: Callable[[list[CallEvent]], None],
+        take: Callable[[AriEvent], None],
         deadline_s: float,
         dismiss_s: float = DISMISS_S,
     ) -> None:
@@ -57,6 +58,7 @@ class Moves:
         self._dead_man = dead_man
         self._spawn = spawn
         self._tell = tell
+        self._take = take
         self._deadline_s = deadline_s
         self._dismiss_s = dismiss_s
         self._arriving: dict[LegId, asyncio.Event] = {}
@@ -81,6 +83,16 @@ class Moves:
                 raise PbxUnavailable("the leg is being moved, and does not arrive") from err
         return self._book.resolve(leg_id)
 
+    def doubts(self, event: AriEvent) -> bool:
+        """Tell whether an event is to be left alone for now; it is taken once Asterisk, which is asked, confirms it.
+
+        After a leg was found back on a new connection, the end of its first stay in Stasis may still be waiting there.
+        """
+        if not isinstance(event, StasisEnd) or not self._book.doubts_end(LegId(event.channel_id)):
+            return False
+        self._spawn(self._ask_about(event))
+        return True
+
     def apply(self, event: AriEvent) -> None:
         """Take an event, after the book has: legs come back from the dialplan, or end on the way."""
         if isinstance(event, StasisStart) and event.channel.id in self._away:
@@ -93,6 +105,22 @@ class Moves:
             if channel.id in self._away and self._is_back(channel):
                 self._book.found_back(channel)
                 _settle(self._away.pop(LegId(channel.id)), None)
+
+    async def _ask_about(self, end: StasisEnd) -> None:
+        """Take the end of a leg unless Asterisk still has it here, or the event of its return comes meanwhile."""
+        leg_id = LegId(end.channel_id)
+        while self._book.doubts_end(leg_id):
+            try:
+                channels = await self._rest.channels()
+            except CallControlError as err:
+                logger.debug("whether a leg has left is not known", extra={"leg_id": leg_id, "code": err.code})
+                await asyncio.sleep(self._deadline_s)
+                continue
+            if any(channel.id == leg_id and self._is_back(channel) for channel in channels):
+                return
+            if self._book.doubts_end(leg_id):
+                self._book.trust_end(leg_id)
+                self._take(end)
 
     def _is_back(self, channel: Channel) -> bool:
         """Tell a leg that is in our hands behind the first step of `[parley-moved]` from one on its way there."""

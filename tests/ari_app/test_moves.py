@@ -196,38 +196,101 @@ async def test_party_that_does_not_come_back_from_the_dialplan_has_left_and_leav
         collecting.cancel()
 
 
+async def comes_back_unseen(ari: AriServer, control: AriCallControl, log: EventLog) -> None:
+    """Let the new channel come back from the dialplan while we are cut off, and connect again."""
+    ari.variables[IN_DIALPLAN] = "1"
+    await ari.offer(OLD, state="Up")
+    await log.next(LegOffered)
+    await control.attach_audio(OLD, RtpTarget("127.0.0.1", 4000), deaf)
+    await takes_the_place(ari)
+    assert await asked(ari, THROUGH)
+    ari.reply("GET /.*", 503)
+    await ari.sockets[-1].close()
+    # Longer than a leg is waited for while Asterisk can be asked.
+    assert await asked(ari, "GET /channels", count=3)
+    ari.channels[NEW]["dialplan"] |= {"context": "parley-moved", "exten": "s", "priority": 2}
+    ari.reply("GET /.*", 200, [])
+    ari.reply("GET /asterisk/info", 200, {"system": {"version": "22.11.0"}})
+    ari.reply("GET /applications/parley", 200, {"name": "parley", "channel_ids": [NEW]})
+    ari.reply("GET /channels", 200, [ari.channels[NEW]])
+    await log.next(LegReplaced)
+    await log.next(PbxConnected)
+
+
+async def presses(ari: AriServer, log: EventLog, key: str) -> None:
+    """Send a key, and wait until it is told: events before it have been taken then."""
+    await ari.send({"type": "ChannelDtmfReceived", "digit": key, "duration_ms": 80, "channel": ari.channels[NEW]})
+    assert (await log.next(DigitReceived)).digit == key
+
+
 @pytest.mark.parametrize("answered", [204, 503], ids=["answered", "unanswered"])
-@pytest.mark.parametrize("told_late", [False, True], ids=["never told", "told late"])
+@pytest.mark.parametrize(
+    "told_late", [(), ("StasisStart",), ("StasisEnd", "StasisStart")], ids=["nothing", "the return", "both ways"]
+)
 async def test_party_that_came_back_from_the_dialplan_while_we_were_cut_off_is_brought_to_its_place(
-    ari: AriServer, connect: Connect, told_late: bool, answered: int
+    ari: AriServer, connect: Connect, told_late: tuple[str, ...], answered: int
 ) -> None:
     ari.reply(THROUGH, answered)
     control = connect(deadline_s=0.1)
     await control.start()
     async with recorded(control) as log:
-        ari.variables[IN_DIALPLAN] = "1"
-        await ari.offer(OLD, state="Up")
-        await log.next(LegOffered)
-        await control.attach_audio(OLD, RtpTarget("127.0.0.1", 4000), deaf)
-        await takes_the_place(ari)
-        assert await asked(ari, THROUGH)
-        ari.reply("GET /.*", 503)
-        await ari.sockets[-1].close()
-        # Longer than a leg is waited for while Asterisk can be asked.
-        assert await asked(ari, "GET /channels", count=3)
-        ari.channels[NEW]["dialplan"] |= {"context": "parley-moved", "exten": "s", "priority": 2}
-        ari.reply("GET /.*", 200, [])
-        ari.reply("GET /asterisk/info", 200, {"system": {"version": "22.11.0"}})
-        ari.reply("GET /applications/parley", 200, {"name": "parley", "channel_ids": [NEW]})
-        ari.reply("GET /channels", 200, [ari.channels[NEW]])
-        await log.next(LegReplaced)
-        await log.next(PbxConnected)
-        if told_late:
-            await ari.send({"type": "StasisStart", "args": [], "channel": ari.channels[NEW]})
+        await comes_back_unseen(ari, control, log)
+        for event in told_late:
+            await ari.send({"type": event, "args": [], "channel": ari.channels[NEW]})
         assert await asked(ari, f"POST {BRIDGE}/addChannel", count=3)
+        await presses(ari, log, "5")
         await control.send_dtmf(NEW, "1")
         assert ari.asked(f"POST {BRIDGE}/addChannel")[-1].body == {"channel": NEW}
         assert not log.about(NEW, [LegLeft, LegEnded, LegOffered])
+
+
+@pytest.mark.parametrize("asked_in_vain", [0, 2])
+async def test_end_that_may_be_older_than_the_return_is_told_once_asterisk_confirms_it(
+    ari: AriServer, connect: Connect, asked_in_vain: int
+) -> None:
+    control = connect(deadline_s=0.1)
+    await control.start()
+    async with recorded(control) as log:
+        await comes_back_unseen(ari, control, log)
+        for _ in range(asked_in_vain):
+            ari.reply_once("GET /channels", 500, {"message": "no"})
+        ari.reply("GET /channels", 200, [channel(NEW, "Up", "support", "Queue")])
+        await ari.send({"type": "StasisEnd", "channel": ari.channels[NEW]})
+        assert (await log.next(LegLeft)).leg_id == NEW
+
+
+async def test_end_that_asterisk_contradicts_is_not_told_and_the_next_one_is_asked_about_again(
+    ari: AriServer, connect: Connect
+) -> None:
+    control = connect(deadline_s=0.1)
+    await control.start()
+    async with recorded(control) as log:
+        await comes_back_unseen(ari, control, log)
+        asked_before = len(ari.asked("GET /channels"))
+        await ari.send({"type": "StasisEnd", "channel": ari.channels[NEW]})
+        assert await asked(ari, "GET /channels", count=asked_before + 1)
+        await presses(ari, log, "5")
+        assert not log.about(NEW, [LegLeft, LegEnded])
+        ari.reply("GET /channels", 200, [])
+        await ari.send({"type": "StasisEnd", "channel": ari.channels[NEW]})
+        assert (await log.next(LegLeft)).leg_id == NEW
+
+
+@pytest.mark.parametrize("known_by", ["StasisStart", "ChannelHangupRequest"])
+async def test_end_that_can_only_be_younger_than_the_return_is_believed_at_once(
+    ari: AriServer, connect: Connect, known_by: str
+) -> None:
+    control = connect(deadline_s=0.1)
+    await control.start()
+    async with recorded(control) as log:
+        await comes_back_unseen(ari, control, log)
+        await ari.send(
+            {"type": known_by, "args": [], "cause": 16, "channel": ari.channels[NEW]},
+            {"type": "StasisEnd", "channel": ari.channels[NEW]},
+        )
+        # Asterisk would say that the leg is still here.
+        told = await log.next(LegLeft) if known_by == "StasisStart" else await log.next(LegEnded)
+        assert told.leg_id == NEW
 
 
 async def test_party_that_has_not_gone_through_the_dialplan_when_we_are_back_is_not_taken_for_moved(
