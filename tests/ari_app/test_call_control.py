@@ -523,12 +523,16 @@ async def test_called_party_whom_we_gave_to_a_queue_survives_a_reconnect(
     leg_id = await control.originate(OriginateRequest("PJSIP/agent1"))
     await ari.offer(leg_id, state="Up")
     await log.next(LegAnswered)
+    connect_again = ari.stall("GET /asterisk/info")
     await ari.sockets[-1].close()
     await log.next(PbxLost)
-    ari.stall("GET /asterisk/info").set()
     await control.continue_in_dialplan(leg_id, {})
+    assert (await log.next(LegLeft)).leg_id == leg_id
+    # Asterisk is still about to send it on.
+    connect_again.set()
     await log.next(PbxConnected)
     ari.channels[leg_id] = channel(leg_id, "Up", "support", "Queue")
+    ari.subscribed.discard(leg_id)
     await ari.sockets[-1].close()
     await log.next(PbxConnected)
     await control.legs()
