@@ -28,6 +28,7 @@ from parley.app.doctor_version import check_transfers, check_version
 from parley.app.findings import Finding, ok, problem, warning
 from parley.app.flows import load_agent_flow
 from parley.app.free_port import why_not_free
+from parley.app.open_files import most_open_files, open_files_needed
 from parley.app.settings import Settings
 from parley.app.settings_tables import SettingsError
 from parley.app.voice_detection import why_missing
@@ -114,7 +115,7 @@ def check_agents(settings: Settings) -> Iterator[Finding]:
 
 
 def check_machine(settings: Settings) -> Iterator[Finding]:
-    """Look at this machine: programs, folders, ports."""
+    """Look at this machine: programs, folders, limits, ports."""
     for program in ("flite", "espeak-ng"):
         path = shutil.which(program)
         if path:
@@ -124,6 +125,7 @@ def check_machine(settings: Settings) -> Iterator[Finding]:
     if settings.vad.engine == "silero":
         yield _check_voice_detector(settings)
     yield _check_data_dir(settings)
+    yield check_open_files(settings)
     yield from check_record(settings.record_file)
     yield _check_port("health port", settings.http.host, settings.http.port, "[http] port")
     yield from check_standby_ports(settings)
@@ -163,6 +165,18 @@ def _check_voice_detector(settings: Settings) -> Finding:
         what, _, fix = missing.partition(": ")
         return warning("voice detector", f"{what}; the energy of a sound decides alone", fix)
     return ok("voice detector", "silero")
+
+
+def check_open_files(settings: Settings) -> Finding:
+    """Look whether the system lets this user have open what the calls need; a node raises its own limit so far."""
+    most, needed, calls = most_open_files(), open_files_needed(settings), settings.limits.max_calls
+    if most < needed:
+        return warning(
+            "open files",
+            f"{most} files and sockets may be open, limits.max_calls = {calls} may need {needed}",
+            f"LimitNOFILE={needed} or more in the unit (by hand: ulimit -Hn), or a smaller max_calls",
+        )
+    return ok("open files", f"enough are allowed for limits.max_calls = {calls}")
 
 
 def check_record(file: Path) -> Iterator[Finding]:

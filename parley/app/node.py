@@ -30,6 +30,7 @@ from parley.app.logs import lost_lines
 from parley.app.metrics import Metrics
 from parley.app.notify import Notifier
 from parley.app.observed_call_log import ObservedCallLog
+from parley.app.open_files import allow_open_files
 from parley.app.own_worker import check_engines, open_worker
 from parley.app.patient_call_log import PatientCallLog, committed
 from parley.app.prompt_warmer import warm_prompts
@@ -97,6 +98,7 @@ class Node:
         stack: closes all of it, in reverse.
         """
         settings = self._settings
+        allow_open_files(settings)
         asterisk = settings.asterisk
         password, tls = asterisk.read_password(), asterisk.read_tls()
         # Listening comes first: a second process, started by mistake, must not get as far as the first one's records.
