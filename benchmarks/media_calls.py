@@ -77,13 +77,13 @@ class Contestant:
         return False
 
     def ramp(self) -> None:
-        """Find the most calls that it holds, from what it held last time on."""
-        calls = self.held[-1] if self.held else self.first_calls
+        """Find the most calls that it holds, from what it held last time on; 0 when it does not hold one."""
+        calls = (self.held[-1] if self.held else 0) or self.first_calls
         if self.holds(calls):
-            while calls < MOST_CALLS and self.holds(larger := round(calls * STEP)):
+            while calls < MOST_CALLS and self.holds(larger := max(calls + 1, round(calls * STEP))):
                 calls = larger
         else:
-            while calls > 1 and not self.holds(calls := round(calls / STEP)):
+            while (calls := min(calls - 1, round(calls / STEP))) and not self.holds(calls):
                 pass
         self.held.append(calls)
         print(f"  {self.name}: {calls} calls, {self.broke}", file=sys.stderr, flush=True)
@@ -134,7 +134,8 @@ def cases(quick: bool) -> Iterator[Case]:
 
 
 def _beside(ours: Contestant, peer: Contestant, name: str, least: float | None) -> Case:
-    ratios = [one / other for one, other in zip(ours.held, peer.held, strict=True)]
+    # A peer that held no call counts as one that held one, which is to its advantage.
+    ratios = [one / max(1, other) for one, other in zip(ours.held, peer.held, strict=True)]
     ratio = statistics.median_low(ratios)
     return Case(
         case="calls held on one core",

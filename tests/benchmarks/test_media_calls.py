@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+import pytest
+
 from benchmarks.media_calls import Contestant
 from benchmarks.rtp_load import Heard, Seen
 
@@ -18,21 +20,23 @@ def seen(calls: int, late_ms: float, lost: int) -> Seen:
 
 @dataclass(slots=True)
 class FakeServer(Contestant):
-    """Holds LIMIT calls; beyond it is late or loses packets. `misses`: runs that fail all the same, once each."""
+    """Holds `limit` calls; beyond it is late or loses packets. `misses`: runs that fail all the same, once each."""
 
+    limit: int = LIMIT
     misses: int = 0
     loses: bool = False
     runs: int = 0
 
     def run(self, calls: int) -> Seen:
         self.runs += 1
-        bad = calls > LIMIT or self.runs <= self.misses
+        assert self.runs < 200, "the ramp does not end"
+        bad = calls > self.limit or self.runs <= self.misses
         return seen(calls, 7.0 if bad and not self.loses else 0.1, 3 if bad and self.loses else 0)
 
 
-def server(first_calls: int, *, misses: int = 0, loses: bool = False) -> FakeServer:
+def server(first_calls: int, *, limit: int = LIMIT, misses: int = 0, loses: bool = False) -> FakeServer:
     """Make a server whose ramp begins so high."""
-    return FakeServer("fake", lambda _: [], first_calls, 1.0, misses=misses, loses=loses)
+    return FakeServer("fake", lambda _: [], first_calls, 1.0, limit=limit, misses=misses, loses=loses)
 
 
 def test_ramp_from_below_ends_at_the_last_size_that_held() -> None:
@@ -48,6 +52,23 @@ def test_ramp_from_above_comes_down() -> None:
     contestant = server(300)
     contestant.ramp()
     assert LIMIT / 1.15 <= contestant.held[0] <= LIMIT
+
+
+@pytest.mark.parametrize("first_calls", [1, 3, 300], ids=["from the least", "from few", "from above"])
+@pytest.mark.parametrize("limit", [1, 2, 3, 4])
+def test_ramp_ends_where_a_server_holds_a_few_calls_only(limit: int, first_calls: int) -> None:
+    contestant = server(first_calls, limit=limit)
+    contestant.ramp()
+    assert contestant.held == [limit]
+
+
+def test_server_that_holds_no_call_is_not_said_to_hold_one_and_begins_anew_in_the_next_round() -> None:
+    contestant = server(10, limit=0)
+    contestant.ramp()
+    contestant.limit = LIMIT
+    contestant.ramp()
+    assert contestant.held[0] == 0
+    assert contestant.held[1] > LIMIT / 1.15
 
 
 def test_a_size_that_fails_once_is_tried_again() -> None:
