@@ -390,6 +390,25 @@ async def test_next_process_leaves_alone_whom_the_first_had_called_and_sent_on(
         assert await hears(call.call.heard, LOW_HZ)
 
 
+async def test_local_call_of_our_own_survives_a_reconnect_and_ends_whole_in_the_next_process(
+    bench: AsteriskBench, asterisk: Asterisk
+) -> None:
+    async with listening(bench.control) as log:
+        leg_id = await bench.control.originate(OriginateRequest("Local/941@from-trunk"))
+        call = await bench.called_party()
+        assert f"{leg_id};2" in await bench.channel_ids()
+        await log.next(PbxConnected)
+        assert isinstance(bench.control, AriCallControl)
+        await bench.control._connection.aclose()
+        await log.next(PbxLost)
+        await log.next(PbxConnected)
+        await call.answer()
+        assert (await log.next(LegAnswered)).leg.id == leg_id
+    await bench.control.aclose()
+    async with connected(asterisk):
+        assert await bench.nothing_is_left()
+
+
 async def _only(bench: AsteriskBench, leg_id: LegId) -> bool:
     """Tell whether of the legs that any node originates this one alone is left."""
     return [channel for channel in await bench.channel_ids() if channel.startswith("parley-leg.")] == [leg_id]
