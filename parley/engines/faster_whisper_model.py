@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from parley.conversation.errors import EngineError, EngineMissing
 from parley.engines.transcription import RATE_HZ, Passage, SpokenWord, Stopped, most_tokens, samples_of, windows
@@ -54,14 +54,13 @@ class FasterWhisper:
         self._loading = threading.Lock()
 
     def load(self) -> None:
-        """Load the model unless it is loaded. Raises EngineError."""
+        """Load the model unless it is loaded. Raises EngineError, EngineMissing where the library does not load."""
         with self._loading:
             if self._model is not None:
                 return
-            from faster_whisper import WhisperModel  # noqa: PLC0415 (half a second, and not installed everywhere)
-
+            model_class = _library()
             try:
-                self._model = WhisperModel(
+                self._model = model_class(
                     str(self._options.folder),
                     device=self._options.device,
                     compute_type=self._options.compute,
@@ -103,6 +102,17 @@ class FasterWhisper:
             return [_passage(segment, end_s) for segment in takewhile(lambda _: not stopped(), segments)]
         except (RuntimeError, ValueError, IndexError) as err:
             raise EngineError("faster-whisper failed on an utterance") from err
+
+
+def _library() -> Any:
+    """Load the class WhisperModel, which takes half a second. Raises EngineMissing."""
+    try:
+        from faster_whisper import WhisperModel  # noqa: PLC0415 (an extra)
+    except (ImportError, OSError, RuntimeError) as err:  # the latter two where a library of its own does not load
+        raise EngineMissing(
+            f"faster-whisper is installed and does not load here ({err}): install it anew, for this processor"
+        ) from err
+    return WhisperModel
 
 
 def _passage(segment: Segment, end_s: float) -> Passage:

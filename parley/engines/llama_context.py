@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import llama_cpp
+from jinja2 import TemplateError
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 from llama_cpp.llama_grammar import LlamaGrammar, json_schema_to_gbnf
 
@@ -74,7 +75,12 @@ class Context:
             llama_cpp.llama_vocab_get_text(vocabulary, token).decode(errors="replace") if token >= 0 else ""
             for token in (self._llama.token_eos(), self._llama.token_bos())
         )
-        self._template = Jinja2ChatFormatter(self._llama.metadata[TEMPLATE], eos_token=eos, bos_token=bos)
+        try:
+            self._template = Jinja2ChatFormatter(self._llama.metadata[TEMPLATE], eos_token=eos, bos_token=bos)
+        except TemplateError as err:
+            raise EngineMissing(
+                f"engines.llama.model = {str(model)!r} has a chat template that cannot be read ({err})"
+            ) from err
         self._breaker = Breaker()
         # Kept here: llama.cpp has only its address.
         self._abort = llama_cpp.ggml_abort_callback(lambda _: self._breaker.stopped)
@@ -130,7 +136,7 @@ class Context:
         chat: Any = messages
         try:
             return str(self._template(messages=chat).prompt)
-        except (ValueError, TypeError, RuntimeError) as err:
+        except (TemplateError, ValueError, TypeError, RuntimeError) as err:
             raise EngineError("the model's chat template refuses the messages") from err
 
     def close(self) -> None:

@@ -64,21 +64,17 @@ class OpenaiWhisper:
         self._at_work = threading.Lock()
 
     def load(self) -> None:
-        """Load the model unless it is loaded. Raises EngineError."""
+        """Load the model unless it is loaded. Raises EngineError, EngineMissing where the library does not load."""
         with self._at_work:
             if self._model is not None:
                 return
-            # Several seconds, and not installed everywhere.
-            import torch  # noqa: PLC0415
-            import whisper  # noqa: PLC0415
-            from whisper.timing import dtw  # noqa: PLC0415
-
+            torch, whisper, timing = _libraries()
             torch.set_num_threads(self._options.threads)
             try:
                 self._model = whisper.load_model(str(self._checkpoint), device=self._options.device)
             except Exception as err:  # unpickling what is no checkpoint raises whatever it meets
                 raise EngineError(f"openai-whisper cannot load {self._checkpoint}: {err}") from err
-            dtw(torch.zeros(2, 2))  # compiled at its first use, for which no caller shall wait
+            timing.dtw(torch.zeros(2, 2))  # compiled at its first use, for which no caller shall wait
 
     def transcribe(self, pcm: bytes, language: str, stopped: Stopped) -> list[Passage]:
         """Return the passages of a clip. Raises EngineError."""
@@ -101,6 +97,19 @@ class OpenaiWhisper:
                 except (RuntimeError, ValueError, IndexError) as err:
                     raise EngineError("openai-whisper failed on an utterance") from err
         return passages
+
+
+def _libraries() -> tuple[Any, Any, Any]:
+    """Load torch, whisper and whisper.timing, which takes several seconds. Raises EngineMissing."""
+    try:
+        import torch  # noqa: PLC0415
+        import whisper  # noqa: PLC0415 (an extra)
+        from whisper import timing  # noqa: PLC0415
+    except (ImportError, OSError, RuntimeError) as err:  # the latter two where a library of its own does not load
+        raise EngineMissing(
+            f"openai-whisper is installed and does not load here ({err}): install it anew, for this processor"
+        ) from err
+    return torch, whisper, timing
 
 
 def _decoded(model: Whisper, samples: Samples, language: str, offset_s: float) -> Passage:
