@@ -12,7 +12,6 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from parley.app.engine_makers import make_engines
 from parley.app.engine_settings import EngineSettings, ToldEngines
@@ -21,31 +20,13 @@ from parley.app.logs import configure_logging
 from parley.app.notify import Notifier
 from parley.app.settings import load_engines
 from parley.app.settings_tables import SettingsError
-from parley.conversation.errors import EngineError
+from parley.app.warm_up import close, warmed_up
 from parley.inference.registry import Engines
 from parley.inference.server import ignore_stop_signals, serve
 
 logger = logging.getLogger(__name__)
 
 STDIN = 0
-
-
-@runtime_checkable
-class WarmsUp(Protocol):
-    """An engine that can load its model before it is first used."""
-
-    async def warm_up(self) -> None:
-        """Load it. Raises EngineError."""
-        ...
-
-
-@runtime_checkable
-class Closes(Protocol):
-    """An engine that holds connections."""
-
-    async def aclose(self) -> None:
-        """Release them."""
-        ...
 
 
 def main() -> int:
@@ -69,22 +50,18 @@ def main() -> int:
 
 
 async def _serve(engines: Engines, address: str, parent_pipe: int | None) -> None:
-    """Load models first, so that the first caller does not wait; healthy means ready."""
-    for name, engine in [*engines.recognizers.items(), *engines.synthesizers.items(), *engines.chat_models.items()]:
-        if isinstance(engine, WarmsUp):
-            try:
-                await engine.warm_up()
-            except EngineError as err:
-                logger.warning("engine does not warm up", extra={"engine": name, "problem": str(err)})
-    notifier = Notifier()
-    async with notifier.beating():
-        notifier.ready = True
-        try:
-            await serve(engines, address, parent_pipe=parent_pipe)
-        finally:
-            for model in engines.chat_models.values():
-                if isinstance(model, Closes):
-                    await model.aclose()
+    """Load models first, so that the first caller does not wait; healthy means ready.
+
+    Heartbeats begin after that: a library that is loaded can hold the interpreter for seconds, which looks like a hang.
+    """
+    try:
+        able = await warmed_up(engines)
+        notifier = Notifier()
+        async with notifier.beating():
+            notifier.ready = True
+            await serve(able, address, parent_pipe=parent_pipe)
+    finally:
+        await close(engines)
 
 
 def _settings(arguments: argparse.Namespace) -> EngineSettings:

@@ -141,7 +141,7 @@ class _Lane:
             self._loading = asyncio.get_running_loop().run_in_executor(self.pool, make)
         try:
             return await asyncio.shield(self._loading)
-        except EngineError:
+        except Exception:
             self._loading = None
             raise
 
