@@ -19,10 +19,9 @@ from parley.app.voices import synthesizer_engine
 from parley.conversation.errors import EngineUnavailable
 from parley.conversation.flow.flow import Flow
 from parley.inference.client import open_channel
+from parley.inference.load_time import START_S
 from parley.inference.worker_process import WorkerProcess
 
-START_S = 60.0
-"""Loading the models takes about two seconds on a quiet machine."""
 ANSWER_S = 2.0
 LOOK_AGAIN_S = 0.2
 NO_SUCH_ENGINE = "the worker has no such engine"

@@ -15,6 +15,7 @@ import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from parley.app.child_process import ChildProcess, node_command, worker_command
@@ -25,12 +26,15 @@ from parley.app.run_folder import run_folder
 from parley.app.settings import APPLICATION_VARIABLE, Settings, load_settings
 from parley.app.settings_tables import SettingsError
 from parley.app.stop_signals import RETIRE
-from parley.app.supervisor_child import Keeper, Wanted
+from parley.app.supervisor_child import Keeper, Patience, Wanted
+from parley.inference.load_time import START_S
 
 logger = logging.getLogger(__name__)
 
 LOOK_S, TICK_S = 0.1, 0.5
 WORKER_STOP_S = 5.0
+WORKER_PATIENCE = Patience(start_s=START_S)
+"""It sends heartbeats when its models are loaded."""
 MARGIN_S = 35.0
 """Beyond `drain_s`: a node hands its last calls over (10 s), completes their records and closes (20 s), or else says
 what hangs and ends."""
@@ -211,7 +215,8 @@ def make_pair(own: Mapping[str, str], settings: Settings, config: Path | None, f
     if not settings.worker.address:
         address = environment["PARLEY_WORKER__ADDRESS"] = f"unix:{folder / name}.sock"
         command = worker_command(settings, address)
-        workers = [Keeper(f"{name}: worker", lambda: ChildProcess(command, telling, ends_with_stdin=True))]
+        spawn = partial(ChildProcess, command, telling, ends_with_stdin=True)
+        workers = [Keeper(f"{name}: worker", spawn, WORKER_PATIENCE)]
     node = Keeper(f"{name}: node", lambda: ChildProcess(node_command(config), environment))
     return Pair(name, [node, *workers], settings.limits.drain_s)
 

@@ -23,7 +23,7 @@ class Patience:
     """How closely a child is watched."""
 
     start_s: float = 45.0
-    """From its start to its first heartbeat: a worker loads its models in this time."""
+    """From its start to its first heartbeat."""
     misses: int = 5
     """Ticks without a heartbeat between them after which it is taken for hung. Ticks, not seconds: where the whole
     machine stood still, the next heartbeat comes before the next tick."""

@@ -24,8 +24,6 @@ PAUSE_MS = 160
 """A caller who is quiet for so long may have finished: decoding begins while the endpointer still waits."""
 NOTHING = Hypothesis(text="", final=True, rejected=True)
 _WORD = re.compile(r"\s*(?:[\u3400-\u9fff]|[^\s\u3400-\u9fff]+)")
-LOAD_S = 120.0
-"""For the model's file to be read, by `warm_up()`."""
 
 
 def _slots() -> int:
@@ -102,7 +100,11 @@ class WhisperRecognizer:
             self._transcriber.load()
             return _Transcript(self._transcriber.transcribe(bytes(RATE_HZ * 2), "en", stopped), 1000)
 
-        await self._queue.outcome(self._queue.submit(work, Urgency.FINAL), LOAD_S)
+        decoding = self._queue.submit(work, Urgency.FINAL)
+        try:
+            await decoding.outcome()
+        finally:
+            self._queue.give_up(decoding)
 
     def close(self) -> None:
         """End the threads when their work is done; not to be used afterwards."""

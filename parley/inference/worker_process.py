@@ -17,6 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from parley.conversation.errors import EngineUnavailable
 from parley.inference.client import open_channel
+from parley.inference.load_time import START_S
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +26,8 @@ logger = logging.getLogger(__name__)
 class Watch:
     """How closely the worker is watched, in seconds."""
 
-    start_s: float = 45.0
-    """From its start to its first healthy answer: models are loaded in this time, 2 s on a quiet machine."""
+    start_s: float = START_S
+    """From its start to its first healthy answer: models are loaded in this time, 2 s for those of the defaults."""
     interval_s: float = 0.5
     """Between two looks at its health."""
     answer_s: float = 1.0

@@ -11,9 +11,20 @@ from parley.app.data_lock import data_lock, supervisor_lock
 from parley.app.settings import Settings, load_settings
 from parley.app.settings_tables import AsteriskSettings, NotYet
 from parley.app.stop_signals import RETIRE
-from parley.app.supervisor import MARGIN_S, Pair, ServingName, Supervision, make_pair, settings_now, supervise
+from parley.app.supervisor import (
+    MARGIN_S,
+    WORKER_PATIENCE,
+    Pair,
+    ServingName,
+    Supervision,
+    make_pair,
+    settings_now,
+    supervise,
+)
 from parley.app.supervisor_child import Keeper
 from parley.app.switchboard import HAND_OVER_S
+from parley.inference.load_time import LOAD_S
+from parley.inference.worker_process import Watch
 from tests.fakes.process import FakeProcess, FakeSpawner
 
 DRAIN_S = 30.0
@@ -281,3 +292,13 @@ def test_stop_in_the_middle_of_an_upgrade_stops_all_three(stage: Stage) -> None:
     for name in ("parley", "parley-b"):
         stage.node(name).status = stage.workers[name].last.status = 0
     assert not stage.passes()
+
+
+def test_worker_whose_models_load_for_as_long_as_they_may_is_not_killed() -> None:
+    spawn = FakeSpawner()
+    worker = Keeper("worker", spawn, WORKER_PATIENCE)
+    worker.look(0.0)
+    for second in range(int(LOAD_S) + 5):
+        worker.look(float(second))
+    assert spawn.last.signals == []
+    assert Watch().start_s > LOAD_S
