@@ -35,6 +35,8 @@ DEFAULT_FILE = Path("parley.toml")
 _PLAIN_PATH = re.compile(r"[0-9A-Za-z_./-]+")
 MODELLED_RECOGNIZERS = {"faster-whisper": "faster_whisper", "openai-whisper": "openai_whisper"}
 """Recognisers that need a model, and the tables of `[engines]` that name it."""
+VOICED_SYNTHESIZERS = {"piper": "piper"}
+"""Synthesisers that need voices, and the tables that name their folder."""
 APPLICATION_VARIABLE = "PARLEY_ASTERISK__APPLICATION"
 """In a node's environment: its name."""
 
@@ -92,6 +94,12 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"an agent's recognizer is {agent.recognizer}, which has no model: add [engines.{table}] with "
                     "model; `parley models list` shows some"
+                )
+            table = VOICED_SYNTHESIZERS.get(agent.synthesizer)
+            if table and getattr(self.engines, table) is None and not self.worker.address:
+                raise ValueError(
+                    f"an agent's synthesizer is {agent.synthesizer}, which has no voices: add [engines.{table}] with "
+                    "folder; docs/engines.md says what belongs there"
                 )
         return self
 

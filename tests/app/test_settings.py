@@ -55,6 +55,7 @@ def test_password_never_shows_in_the_settings_text(tmp_path: Path, monkeypatch: 
         ("= nonsense", "not valid TOML"),
         ("[agents.a]\nflow = 'x'\nrecognizer = 'faster-whisper'\n", r"add \[engines.faster_whisper\] with model"),
         ("[agents.a]\nflow = 'x'\nrecognizer = 'openai-whisper'\n", r"add \[engines.openai_whisper\] with model"),
+        ("[agents.a]\nflow = 'x'\nsynthesizer = 'piper'\n", r"add \[engines.piper\] with folder"),
         ("[engines.faster_whisper]\n" + MINIMAL, "engines.faster_whisper.model: missing"),
         ("[engines.faster_wisper]\n" + MINIMAL, r"unknown key; did you mean 'faster_whisper'\?"),
         (
