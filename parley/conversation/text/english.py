@@ -138,8 +138,8 @@ RULES: tuple[Rule, ...] = (
     Rule(re.compile(rf"(?P<minus>(?<!\S)[-−])?(?<![0-9])(?P<whole>{_DIGITS})(?:\.(?P<fraction>[0-9]+))?"), _number),
     Rule(
         re.compile(
-            rf"\b(?P<short>{'|'.join(sorted(map(re.escape, _ABBREVIATIONS), key=len, reverse=True))})\.(?!\w)",
-            re.IGNORECASE,
+            # Small or capital in ASCII only: to Python a dotless i is an i, and a long s an s.
+            rf"\b(?P<short>(?ai:{'|'.join(sorted(map(re.escape, _ABBREVIATIONS), key=len, reverse=True))}))\.(?!\w)",
         ),
         _abbreviation,
     ),

@@ -62,12 +62,12 @@ def money(currency: str, digits: str, fraction: str) -> str:
     one, many, small_one, small_many = _CURRENCIES[currency]
     if len(fraction) not in (0, 2):
         return f"{decimal(digits, fraction)} {many}"
-    whole, small = int(digits.replace(",", "")), int(fraction or 0)
-    units = f"{cardinal(digits)} {one if whole == 1 else many}"
+    whole, small = digits.replace(",", "").lstrip("0"), int(fraction or 0)  # no integer: there may be thousands
+    units = f"{cardinal(digits)} {one if whole == '1' else many}"
     if not small:
         return units
     cents = f"{cardinal(str(small))} {small_one if small == 1 else small_many}"
-    return cents if whole == 0 else f"{units} and {cents}"
+    return f"{units} and {cents}" if whole else cents
 
 
 def year(digits: str) -> str:

@@ -77,8 +77,8 @@ def _yuan(match: re.Match[str]) -> str:
     if len(fraction) > 2:
         return f"{decimal(whole, fraction)}元"
     tenths, hundredths = (int(digit) for digit in fraction.ljust(2, "0"))
-    units = int(whole.replace(",", ""))
-    said = "" if units == 0 and (tenths or hundredths) else f"{_measured(whole)}元"
+    is_zero = not whole.strip("0,")
+    said = "" if is_zero and (tenths or hundredths) else f"{_measured(whole)}元"
     if tenths:
         said += f"{_FIGURES[tenths]}角"
     if hundredths:

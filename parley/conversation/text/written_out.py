@@ -5,10 +5,13 @@ What the caller heard is told by what was said; history holds the text as it was
 
 from __future__ import annotations
 
+import logging
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class WrittenOut:
 
 
 def apply_rules(text: str, rules: Iterable[Rule]) -> WrittenOut:
-    """Write a text out. Where expressions overlap, the earlier rule wins."""
+    """Write a text out. Where expressions overlap, the earlier rule wins; one that fails leaves the text as it is."""
     found: list[Replacement] = []
     taken = bytearray(len(text))
     for rule in rules:
@@ -90,8 +93,20 @@ def apply_rules(text: str, rules: Iterable[Rule]) -> WrittenOut:
             start, end = match.span()
             if start == end or any(taken[start:end]):
                 continue
-            said = rule.say(match)
+            said = _say(rule, match)
             if said is not None:
                 found.append(Replacement(start, end, said))
                 taken[start:end] = b"\1" * (end - start)
     return WrittenOut(text, sorted(found, key=lambda replacement: replacement.start))
+
+
+def _say(rule: Rule, match: re.Match[str]) -> str | None:
+    """Return the words; None as well where the rule fails: callers control texts, and a call is worth more."""
+    try:
+        return rule.say(match)
+    except (ArithmeticError, LookupError, ValueError) as err:
+        logger.warning(
+            "a rule for writing texts out has failed",
+            extra={"rule": rule.pattern.pattern[:80], "problem": type(err).__name__},
+        )
+        return None

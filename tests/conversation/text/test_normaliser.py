@@ -1,12 +1,15 @@
 """What is said for what is written, by language."""
 
 import re
+from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from parley.conversation.text import english, mandarin
 from parley.conversation.text.normaliser import written_out
+from parley.conversation.text.written_out import Rule
 
 ENGLISH = [
     # money
@@ -66,6 +69,16 @@ FIGURES = st.text(
     alphabet=st.sampled_from([*"0123456789" * 2, *".,-–/: %$€¥#+()&", *"apmAPMxstndhNoDrSt.", *"年月日元点个第2号"]),
     max_size=30,
 )
+FOLDED = st.text(alphabet=st.sampled_from([*"İıſ. ", *"Mrinsctauh"]), max_size=12)
+"""Letters that are others' small or capital form for `re`, and not for `str.lower()`."""
+LONG = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["$", "¥", "€", ""]),
+    st.sampled_from(["7" * 4300, "7" * 4301]),
+    st.sampled_from(["", "元", ".50", "%", "st", " million"]),
+)
+"""Python makes no integer of more than 4,300 digits."""
+ANYTHING = st.one_of(st.text(max_size=60), FIGURES, FOLDED)
 LANGUAGES = st.sampled_from(["en", "zh"])
 
 
@@ -91,12 +104,32 @@ def test_the_original_words_are_found_by_what_was_said() -> None:
     assert words.text[: words.cut_in_text(heard)] == "Dr. Smith owes $1,250.50"
 
 
-@given(st.one_of(st.text(max_size=60), FIGURES), LANGUAGES)
+@settings(deadline=None)  # thousands of digits are said one by one
+@given(st.one_of(ANYTHING, LONG), st.sampled_from([english.RULES, mandarin.RULES]))
+def test_no_rule_fails_whatever_callers_say(text: str, rules: Sequence[Rule]) -> None:
+    for rule in rules:
+        for match in rule.pattern.finditer(text):
+            rule.say(match)
+
+
+@pytest.mark.parametrize("text", ["Frı.", "mrſ.", "Mİn.", "İnc.", "Ext. ıſt"])
+def test_letters_of_other_alphabets_make_no_abbreviation(text: str) -> None:
+    assert written_out(text, "en").said.lower() == text.lower().replace("ext.", "extension")
+
+
+@pytest.mark.parametrize(("text", "language"), [("$" + "7" * 5000, "en"), ("¥" + "7" * 5000, "zh")])
+def test_amount_that_is_none_is_said_digit_by_digit(text: str, language: str) -> None:
+    said = written_out(text, language).said
+    assert said.count("seven" if language == "en" else "七") == 5000
+    assert said.endswith(" dollars" if language == "en" else "元")
+
+
+@given(ANYTHING, LANGUAGES)
 def test_anything_can_be_written_out_and_no_figure_is_left_for_the_voice(text: str, language: str) -> None:
     assert not re.search("[0-9]", written_out(text, language).said)
 
 
-@given(st.one_of(st.text(max_size=60), FIGURES), LANGUAGES)
+@given(ANYTHING, LANGUAGES)
 def test_no_letter_is_lost(text: str, language: str) -> None:
     """What the rules leave alone is there, in order, and what they change still has words."""
     words = written_out(text, language)
@@ -111,6 +144,6 @@ def test_no_letter_is_lost(text: str, language: str) -> None:
     assert all(char in said for char in kept)
 
 
-@given(st.one_of(st.text(max_size=60), FIGURES), LANGUAGES, st.integers(0, 400))
+@given(ANYTHING, LANGUAGES, st.integers(0, 400))
 def test_any_cut_leads_to_a_place_in_the_text(text: str, language: str, cut: int) -> None:
     assert 0 <= written_out(text, language).cut_in_text(cut) <= len(text)

@@ -1,7 +1,9 @@
 """The way back from what is said to what was written."""
 
+import logging
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,3 +44,16 @@ def test_more_that_is_said_never_means_less_of_the_text(text: str, wanted: list[
     cuts = [words.cut_in_text(cut) for cut in range(len(words.said) + 1)]
     assert cuts == sorted(cuts)
     assert cuts[-1] == len(text)
+
+
+def test_rule_that_fails_leaves_the_text_as_it_is_and_the_log_names_it_without_the_text(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fails(match: re.Match[str]) -> str:
+        raise KeyError(match.group())
+
+    rules = [Rule(re.compile("[0-9]+"), fails), Rule(re.compile("&"), lambda _: "and")]
+    with caplog.at_level(logging.WARNING):
+        assert apply_rules("77 & 8", rules).said == "77 and 8"
+    assert {getattr(record, "problem", "") for record in caplog.records} == {"KeyError"}
+    assert all("77" not in record.getMessage() + str(getattr(record, "rule", "")) for record in caplog.records)
