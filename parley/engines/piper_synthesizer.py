@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,8 @@ from parley.engines.speech_program import RATES_HZ, clean
 if TYPE_CHECKING:  # the package behind it is an extra
     from parley.engines.piper_voice import Breaker, Piece, Voice
 
+logger = logging.getLogger(__name__)
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -41,17 +44,19 @@ class PiperSynthesizer:
         self._deadline_s = deadline_s
         self._room = asyncio.Semaphore(at_once)
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="piper")
-        self._loading = asyncio.Lock()
-        self._voices: dict[str, Voice] = {}
-        if not self.voices():
+        self._loading: dict[str, asyncio.Future[Voice]] = {}
+        names = sorted(path.stem for path in folder.glob("*.onnx") if _NAME.fullmatch(path.stem))
+        self._languages = {name: _language(folder, name) for name in names}
+        """Of the voices that are there at start: one that is still being copied later speaks for nobody."""
+        if not names:
             raise EngineMissing(
                 f"engines.piper.folder = {str(folder)!r} has no voice: put NAME.onnx and NAME.onnx.json there"
             )
         self._new_voice, self._new_breaker = _library()
 
     def voices(self) -> Sequence[str]:
-        """Return the names of the voices in the folder."""
-        return sorted(path.stem for path in self._folder.glob("*.onnx") if _NAME.fullmatch(path.stem))
+        """Return the names of the voices: those in the folder at start, less those that did not warm up."""
+        return list(self._languages)
 
     def voice(self, language: str, voice: str) -> str:
         """Return the voice's name; empty asks for the first one of the language. Raises EngineMissing."""
@@ -59,7 +64,7 @@ class PiperSynthesizer:
         if voice and voice not in known:
             raise EngineMissing(f"piper has no voice {voice!r} in {self._folder}; it has: {', '.join(known) or 'none'}")
         for name in [voice] if voice else known:
-            if voice or self._language(name) == language:
+            if voice or self._languages[name] == language:
                 return name
         raise EngineMissing(
             f"piper has no voice for {language!r} in {self._folder}; it has: {', '.join(known) or 'none'}"
@@ -85,14 +90,20 @@ class PiperSynthesizer:
                         yield chunk
 
     async def warm_up(self) -> None:
-        """Load the voices of the folder, and let each say a word. Raises EngineError."""
-        for name in self.voices():
-            async for _ in self.synthesize(SpeechRequest("Hello.", self._language(name), name, RATES_HZ[0])):
-                pass
+        """Load the voices and let each say a word; one that cannot is left out. Raises EngineError when none can."""
+        for name, language in list(self._languages.items()):
+            try:
+                async for _ in self.synthesize(SpeechRequest("Hello.", language, name, RATES_HZ[0])):
+                    pass
+            except EngineError as err:
+                del self._languages[name]
+                if not self._languages:
+                    raise
+                logger.warning("voice left out", extra={"engine": "piper", "voice": name, "problem": str(err)})
 
     def close(self) -> None:
-        """End the threads; not to be used afterwards."""
-        self._pool.shutdown()
+        """End the threads when their work is done; not to be used afterwards."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _pieces(self, voice: Voice, text: str) -> AsyncGenerator[Piece]:
         breaker = self._new_breaker()
@@ -109,22 +120,17 @@ class PiperSynthesizer:
             breaker.stop()
 
     async def _loaded(self, name: str) -> Voice:
-        """Return a voice, loading it at its first use. Raises EngineMissing."""
-        async with self._loading:
-            if name not in self._voices:
-                self._voices[name] = await asyncio.to_thread(
-                    self._new_voice, self._folder / f"{name}.onnx", self._threads
-                )
-            return self._voices[name]
-
-    def _language(self, name: str) -> str:
-        """Return the primary tag of a voice's language: by its description, else by its name."""
+        """Return a voice, loading it at its first use. Raises EngineMissing. Cancelling: it is loaded all the same."""
+        if name not in self._loading:
+            make = partial(self._new_voice, self._folder / f"{name}.onnx", self._threads)
+            self._loading[name] = asyncio.ensure_future(asyncio.to_thread(make))
+        loading = self._loading[name]
         try:
-            described = json.loads((self._folder / f"{name}.onnx.json").read_text(encoding="utf-8"))
-            code = str(described["language"]["code"])
-        except (OSError, ValueError, KeyError, TypeError):
-            code = name
-        return re.split(r"[_-]", code)[0].lower()
+            return await asyncio.shield(loading)
+        except Exception:
+            if self._loading.get(name) is loading:
+                del self._loading[name]
+            raise
 
 
 class _ChunkCutter:
@@ -157,6 +163,16 @@ class _ChunkCutter:
             [WordTime(word, *bounds) for word, bounds in zip(self._words, self._spoken, strict=True)] if known else []
         )
         return SpeechChunk(spoken.pcm, tuple(times))
+
+
+def _language(folder: Path, name: str) -> str:
+    """Return the primary tag of a voice's language: by its description, else by its name."""
+    try:
+        described = json.loads((folder / f"{name}.onnx.json").read_text(encoding="utf-8"))
+        code = str(described["language"]["code"])
+    except (OSError, ValueError, KeyError, TypeError):
+        code = name
+    return re.split(r"[_-]", code)[0].lower()
 
 
 def _library() -> tuple[type[Voice], type[Breaker]]:
