@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # the package behind it is an extra
 logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_BRACKET = re.compile(r"\[(?=\[)")
 
 
 class PiperSynthesizer:
@@ -78,7 +79,7 @@ class PiperSynthesizer:
         if request.rate_hz not in RATES_HZ:
             raise EngineError(f"speech is made at 8000 or 16000 Hz, not {request.rate_hz}")
         name = self.voice(request.language, request.voice)
-        text = clean(request.text.replace("[[", "[ ["))  # what stands in double brackets piper takes for phonemes
+        text = clean(_BRACKET.sub("[ ", request.text))  # what stands in double brackets piper takes for phonemes
         if not text:
             return
         async with self._room:

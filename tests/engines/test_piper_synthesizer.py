@@ -118,3 +118,9 @@ async def test_voice_that_comes_into_the_folder_later_waits_for_the_next_start(t
     voices = synthesizer(tmp_path, "en_one")
     (tmp_path / "en_new.onnx").touch()
     assert list(voices.voices()) == ["en_one"]
+
+
+@pytest.mark.parametrize("text", ["[[a]]", "[[[a]]]", "[[[[a]]", "[\n[a]]"])
+async def test_no_brackets_reach_piper_that_it_takes_for_phonemes(tmp_path: Path, piper: Piper, text: str) -> None:
+    await chunks_of(synthesizer(tmp_path, "en_one"), request(text))
+    assert "[[" not in piper.said[0]
