@@ -14,6 +14,8 @@ from parley.conversation.ports import ChatMessage, ChatRequest, ChatUsage, TextD
 from parley.engines.control_marks import Neutralizer
 
 MAX_LINE_BYTES = 1_000_000
+MOST_TOKENS = (1 << 32) - 1
+"""Of a reply, by inference.proto."""
 DONE = "[DONE]"
 SAID_BY_OTHERS = ("user", "tool")
 NEUTRALIZER = Neutralizer()
@@ -60,7 +62,7 @@ def json_object(text: str, whose: str) -> Json:
     """Return a JSON object. Raises EngineError, which names whose text it was and not the text."""
     try:
         read = json.loads(text)
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:  # the latter of thousands of brackets
         raise EngineError(f"{whose} is not JSON") from err
     if not isinstance(read, dict):
         raise EngineError(f"{whose} is not a JSON object")
@@ -78,6 +80,14 @@ def _message(message: ChatMessage) -> Json:
     if message.call_id:
         fields["tool_call_id"] = message.call_id
     return fields
+
+
+def _tokens(value: Any) -> int:
+    """Return a number of tokens as the worker can pass it on. Raises TypeError, ValueError, OverflowError."""
+    tokens = int(value)
+    if not 0 <= tokens <= MOST_TOKENS:
+        raise ValueError("no number of tokens")
+    return tokens
 
 
 class ReplyReader:
@@ -124,12 +134,12 @@ class ReplyReader:
             raise EngineError("the language model's server failed in the middle of the reply")
         try:
             yield from self._take(event)
-        except (AttributeError, KeyError, TypeError, ValueError) as err:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as err:
             raise EngineError("an event of the language model's server is not OpenAI's protocol") from err
 
     def _take(self, event: Json) -> Iterator[TextDelta]:
         if usage := event.get("usage"):
-            self._usage = ChatUsage(int(usage["prompt_tokens"]), int(usage.get("completion_tokens") or 0))
+            self._usage = ChatUsage(_tokens(usage["prompt_tokens"]), _tokens(usage.get("completion_tokens") or 0))
         for choice in event.get("choices") or ():
             delta = choice.get("delta") or {}
             for part in delta.get("tool_calls") or ():
