@@ -41,6 +41,7 @@ from parley.app.settings_tables import AmiSettings
 from parley.app.stop_signals import StopSignals
 from parley.app.switchboard import HAND_OVER_S, Switchboard
 from parley.app.voice_detection import voice_detector
+from parley.app.voices import engine_versions
 from parley.app.whispers import Whispers
 from parley.call_control import CallControl, CallControlError, PbxUnavailable
 from parley.inference.client import RemoteRecognizer, RemoteSynthesizer
@@ -134,7 +135,10 @@ class Node:
             found = await self._claim(interrupted, stack)
         self._resumed = await asyncio.to_thread(prepare, found, settings, flows)
         channel = self._worker.channel
-        self._synthesizer = CachedSynthesizer(RemoteSynthesizer(channel), settings.speech_cache_dir)
+        versions = await asyncio.to_thread(engine_versions, settings.engines)
+        self._synthesizer = CachedSynthesizer(
+            RemoteSynthesizer(channel), settings.speech_cache_dir, engine_versions=versions
+        )
         self._metrics.watch_dropped("speech_cache", lambda: self._synthesizer.refused)
         self._metrics.watch_speech_cache(lambda: self._synthesizer.memory_used)
         self._metrics.watch_dropped("log_lines", lost_lines)

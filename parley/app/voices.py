@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
+from parley.app.engine_settings import EngineSettings
 from parley.app.settings_tables import AgentSettings
 from parley.conversation.ports import SpeechChunk, SpeechRequest, Synthesizer
 
@@ -16,6 +19,22 @@ OTHER_SYNTHESIZER = "espeak-ng"
 
 FILLERS: Mapping[str, str] = {"en": "One moment, please.", "zh": "请稍等。"}
 """Said when an answer takes long, so that the line is never dead."""
+
+
+def engine_versions(engines: EngineSettings) -> dict[str, str]:
+    """Return by engine what changes when it sounds different: of piper, the voices' names, sizes and times.
+
+    An agent that names no voice speaks with the first one in the folder. Blocks shortly. Voices of a worker on another
+    machine are not seen.
+    """
+    if engines.piper is None:
+        return {}
+    voices = []
+    for path in sorted(engines.piper.folder.glob("*.onnx*")):
+        with suppress(OSError):  # a file that goes away meanwhile
+            stat = path.stat()
+            voices.append((path.name, stat.st_size, stat.st_mtime_ns))
+    return {"piper": json.dumps(voices)}
 
 
 class FallbackVoice:

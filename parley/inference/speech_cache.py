@@ -16,10 +16,11 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from parley.conversation.errors import EngineError
@@ -55,19 +56,19 @@ class CachedSynthesizer:
         inner: Synthesizer,
         directory: Path,
         *,
-        engine_version: str = "",
+        engine_versions: Mapping[str, str] = MappingProxyType({}),
         max_bytes: int = 512 << 20,
         memory_bytes: int = 32 << 20,
     ) -> None:
         """Prepare; the directory is made by `warm()`.
 
-        engine_version: whatever changes when the engine starts to sound different.   max_bytes: on disk.
+        engine_versions: by engine, whatever changes when it starts to sound different.   max_bytes: on disk.
         memory_bytes: of the most recently used sentences in memory.
         """
         self._inner = inner
         self._files = SpeechFiles(directory, max_bytes)
         self._disk = _Disk()
-        self._engine_version = engine_version
+        self._engine_versions = engine_versions
         self._memory: OrderedDict[str, SpeechChunk] = OrderedDict()
         self._memory_bytes = memory_bytes
         self._memory_used = 0
@@ -134,7 +135,8 @@ class CachedSynthesizer:
             await self._change(self._files.write, key, speech)
 
     def _key(self, request: SpeechRequest) -> str:
-        parts = [request.engine, self._engine_version, request.voice, request.language, request.rate_hz, request.text]
+        version = self._engine_versions.get(request.engine, "")
+        parts = [request.engine, version, request.voice, request.language, request.rate_hz, request.text]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def _recall(self, key: str) -> SpeechChunk | None:

@@ -96,9 +96,10 @@ async def test_whatever_changes_the_sound_is_another_sentence(tmp_path: Path, ot
 
 async def test_other_engine_version_speaks_anew(tmp_path: Path) -> None:
     inner = FakeSynthesizer()
+    other = replace(HELLO, engine="piper")
     for version in ("2.1", "2.2"):
-        await CachedSynthesizer(inner, tmp_path, engine_version=version).warm([HELLO])
-    assert len(inner.requests) == 2
+        await CachedSynthesizer(inner, tmp_path, engine_versions={"flite": version}).warm([HELLO, other])
+    assert inner.requests == [HELLO, other, HELLO]
 
 
 async def test_damaged_file_is_made_anew(tmp_path: Path) -> None:
