@@ -1,16 +1,20 @@
-"""The marks by which chat templates tell who speaks: nobody may write a system prompt by saying one."""
+"""The marks by which chat templates tell who speaks: nobody may write a system prompt by saying one.
+
+One of them is ours: what stands around a tool's result where a model knows no such role.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-COMMON = r"<\|[^|<>\s]{1,40}\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>"
+RESULT, RESULT_ENDS = "<tool_result>", "</tool_result>"
+COMMON = r"</?tool_result>|<\|[^|<>\s]{1,40}\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>"
 """What models of the common families read as marks, whatever else theirs are."""
 
 
 class Neutralizer:
-    """Takes marks out of what people say."""
+    """Takes marks out of a chat, whoever speaks: the agent, for one, repeats what callers say."""
 
     def __init__(self, marks: Iterable[str] = ()) -> None:
         """marks: those of a model that is known, beside the common ones."""

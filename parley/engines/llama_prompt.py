@@ -12,26 +12,27 @@ from dataclasses import replace
 
 from parley.conversation.errors import EngineError
 from parley.conversation.ports import ChatMessage, ChatRequest, TextDelta, Tool, ToolCall
-from parley.engines.control_marks import Neutralizer
-from parley.engines.openai_protocol import Json, json_object, tool_json
+from parley.engines.control_marks import RESULT, RESULT_ENDS, Neutralizer
+from parley.engines.openai_protocol import Json, json_object, tool_json, without_marks
 
 SAY, TOOL, ARGUMENTS = "say", "tool", "arguments"
 HOW_TO_USE_TOOLS = (
     f'Answer with JSON: {{"{SAY}": "…"}} to speak, or {{"{TOOL}": "NAME", "{ARGUMENTS}": {{…}}}} to use a tool. '
-    "The tools: "
+    f"What a tool returns stands between {RESULT} and {RESULT_ENDS}. The tools: "
 )
 
 
 def plain_messages(request: ChatRequest, neutralizer: Neutralizer) -> list[Json]:
     """Return roles and contents that every chat template knows: tool calls and their results become text."""
-    messages = [_plain(message) for message in request.messages]
+    messages = [_plain(without_marks(message, neutralizer)) for message in request.messages]
     if request.tools:
-        described = HOW_TO_USE_TOOLS + json.dumps([tool_json(tool)["function"] for tool in request.tools])
+        tools = json.dumps([tool_json(tool)["function"] for tool in request.tools])
+        described = HOW_TO_USE_TOOLS + neutralizer.clean(tools)
         if messages and messages[0].role == "system":
             messages[0] = replace(messages[0], content=f"{messages[0].content}\n\n{described}")
         else:
             messages.insert(0, ChatMessage("system", described))
-    return [{"role": message.role, "content": neutralizer.clean(message.content)} for message in messages]
+    return [{"role": message.role, "content": message.content} for message in messages]
 
 
 def _plain(message: ChatMessage) -> ChatMessage:
@@ -41,7 +42,8 @@ def _plain(message: ChatMessage) -> ChatMessage:
         )
         return ChatMessage("assistant", "\n".join(filter(None, [message.content, *calls])))
     if message.role == "tool":
-        return ChatMessage("user", f"The tool's result: {message.content}")
+        # A form that no user can write: `without_marks()` takes it out of what everybody says.
+        return ChatMessage("user", f"{RESULT}{message.content}{RESULT_ENDS}")
     return message
 
 

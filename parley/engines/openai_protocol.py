@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from parley.conversation.errors import EngineError
@@ -17,7 +18,6 @@ MAX_LINE_BYTES = 1_000_000
 MOST_TOKENS = (1 << 32) - 1
 """Of a reply, by inference.proto."""
 DONE = "[DONE]"
-SAID_BY_OTHERS = ("user", "tool")
 NEUTRALIZER = Neutralizer()
 """llama.cpp's server for one reads marks wherever they stand; those of its model are not known here."""
 
@@ -69,9 +69,24 @@ def json_object(text: str, whose: str) -> Json:
     return read
 
 
+def without_marks(message: ChatMessage, neutralizer: Neutralizer) -> ChatMessage:
+    """Return a message without marks, in what tools were given as well. Raises EngineError where that is no JSON."""
+    calls = tuple(
+        replace(call, name=neutralizer.clean(call.name), arguments=neutralizer.clean(_unescaped(call.arguments)))
+        for call in message.tool_calls
+    )
+    return replace(message, content=neutralizer.clean(message.content), tool_calls=calls)
+
+
+def _unescaped(arguments: str) -> str:
+    """Return what a tool was given as the chat template will write it, where an escaped mark is a mark again."""
+    plain = json.dumps(json_object(arguments, "what a tool was given"), ensure_ascii=False)
+    return plain.encode(errors="replace").decode()  # half a surrogate pair is no text
+
+
 def _message(message: ChatMessage) -> Json:
-    content = NEUTRALIZER.clean(message.content) if message.role in SAID_BY_OTHERS else message.content
-    fields: Json = {"role": message.role, "content": content}
+    message = without_marks(message, NEUTRALIZER)
+    fields: Json = {"role": message.role, "content": message.content}
     if message.tool_calls:
         fields["tool_calls"] = [
             {"id": call.call_id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
