@@ -23,6 +23,7 @@ from parley.app.model_files import (
     ModelUnavailable,
     examine,
     is_plain,
+    read_manifest,
     sum_of,
     write_manifest,
 )
@@ -40,15 +41,15 @@ def pull(
     sums: Mapping[str, str] | None = None,
     progress: Progress = lambda *_: None,
 ) -> Path:
-    """Bring a model into its folder below `folder`, and return that; does nothing where it is ready.
+    """Bring a model into its folder below `folder`, and return that; does nothing where the same is ready there.
 
     sums: sha256 of each file, from the user; else the catalogue's, else those that the source states.
     Raises ModelError; what has come is kept for the next time, but for a file whose sum is wrong.
     """
     place = folder / model.name
-    if examine(model, folder).state is ModelState.READY:
-        return place
     wanted = _wanted(model, source, sums or {})
+    if _is_ready(model, folder, wanted):
+        return place
     work = folder / f".{model.name}.part"
     try:
         work.mkdir(parents=True, exist_ok=True)
@@ -70,6 +71,9 @@ def _wanted(model: FolderModel, source: Source, given: Mapping[str, str]) -> dic
     """Return the sum of each file that belongs to the model. Raises ModelError where one is not known."""
     known = {file.name: file.sha256 for file in model.files if file.sha256}
     wanted = known if model.sums_known else {**(given or source.sums() or {}), **known}
+    unknown = [name for name in given if model.sums_known and name not in known]
+    if unknown:
+        raise ModelError(f"--sha256 of {', '.join(unknown)}: {model.name} has no such file; it has: {', '.join(known)}")
     wrong = [name for name, sha256 in given.items() if known.get(name, sha256) != sha256]
     if wrong:
         raise ModelError(f"--sha256 of {', '.join(wrong)} is not the one that the publisher states")
@@ -83,6 +87,13 @@ def _wanted(model: FolderModel, source: Source, given: Mapping[str, str]) -> dic
     if strange:
         raise ModelError(f"{strange[0]!r} is no name for a file of a model")
     return wanted
+
+
+def _is_ready(model: FolderModel, folder: Path, wanted: Mapping[str, str]) -> bool:
+    """Tell whether these files are in the model's place already. Files beside them do no harm."""
+    if examine(model, folder).state is not ModelState.READY:
+        return False
+    return wanted.items() <= read_manifest(folder / model.name / MANIFEST).items()
 
 
 @contextmanager

@@ -187,6 +187,42 @@ class TestFromAFolder:
         with pytest.raises(ModelError, match="not the one that the publisher states"):
             pull(model(), models, FolderSource(folder), {"model.bin": digest(b"other")})
 
+    def test_model_that_is_ready_is_replaced_where_other_sums_are_given(self, folder: Path, models: Path) -> None:
+        pull(model(known=False), models, FolderSource(folder), SUMS)
+        (folder / "model.bin").write_bytes(b"of today")
+        given = {**SUMS, "model.bin": digest(b"of today")}
+        assert contents(pull(model(known=False), models, FolderSource(folder), given))["model.bin"] == b"of today"
+
+    def test_model_that_is_ready_is_replaced_where_the_source_has_another(self, folder: Path, models: Path) -> None:
+        (folder / MANIFEST).write_bytes(MANIFEST_TEXT)
+        pull(model(known=False), models, FolderSource(folder))
+        (folder / "model.bin").write_bytes(b"of today")
+        today = MANIFEST_TEXT.decode().replace(SUMS["model.bin"], digest(b"of today"))
+        (folder / MANIFEST).write_text(today)
+        assert contents(pull(model(known=False), models, FolderSource(folder)))["model.bin"] == b"of today"
+
+    def test_model_that_is_ready_stays_where_other_sums_are_given_for_what_is_not_there(
+        self, folder: Path, models: Path
+    ) -> None:
+        place = pull(model(known=False), models, FolderSource(folder), SUMS)
+        with pytest.raises(ModelError, match=r"model\.bin: what came is not the file that is wanted"):
+            pull(model(known=False), models, FolderSource(folder), {**SUMS, "model.bin": digest(b"of today")})
+        assert contents(place) == FILES
+
+    def test_model_that_is_ready_stays_whole_where_it_is_more_than_what_sums_are_given_for(
+        self, folder: Path, models: Path
+    ) -> None:
+        (folder / MANIFEST).write_bytes(MANIFEST_TEXT)
+        pull(model(known=False), models, FolderSource(folder))
+        assert contents(pull(model(known=False), models, FolderSource(folder), SUMS)) == {**FILES, **EXTRA}
+
+    @pytest.mark.parametrize("ready", [False, True])
+    def test_sum_of_a_file_that_the_model_has_not_is_refused(self, folder: Path, models: Path, ready: bool) -> None:
+        if ready:
+            pull(model(), models, FolderSource(folder))
+        with pytest.raises(ModelError, match=r"--sha256 of modle\.bin: tiny has no such file; it has: config\.json, m"):
+            pull(model(), models, FolderSource(folder), {"modle.bin": SUMS["model.bin"]})
+
     @pytest.mark.parametrize("name", ["../evil", "/etc/evil", ".hidden", "a b", "sub/evil"])
     def test_manifest_that_names_something_outside_the_folder_is_refused(
         self, folder: Path, models: Path, name: str
