@@ -18,8 +18,9 @@ TIMEOUT_S = 30.0
 """Without a byte from the server."""
 MANIFEST_BYTES = 1 << 20
 _OK, _PARTIAL, _NOT_FOUND, _RANGE_WRONG = 200, 206, 404, 416
-WEB = ("https://", "http://")
-"""Over either, what came is known by its sum."""
+SECURE = "https://"
+WEB = (SECURE, "http://")
+"""Over either, a file is known by its sum; the sums themselves come from the publisher, the user, or over https."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,14 @@ class WebSource:
         self._urls = dict(urls or {})
 
     def sums(self) -> dict[str, str] | None:
-        """Return what SHA256SUMS beside the files says. Raises ModelError."""
+        """Return what SHA256SUMS beside the files says. Raises ModelError, also where anybody could have changed it."""
         if not self._base:
             return None
+        if self._base.startswith("http://"):
+            raise ModelError(
+                f"{self._base}: over http:// whoever changes a file on its way changes its sum, too: give --sha256 "
+                "FILE=SUM for each file, from where you trust it, or take https://"
+            )
         try:
             with self.open(MANIFEST, 0) as opened:
                 text = opened.stream.read(MANIFEST_BYTES).decode("utf-8", "replace")
@@ -100,6 +106,8 @@ class WebSource:
             raise ModelError(f"{url}: an address begins with https:// or http://")
         try:
             with self._ask(url, offset) as answer:
+                if url.startswith(SECURE) and not answer.url.startswith(SECURE):
+                    raise ModelError(f"{url}: leads to http:// where anybody could change what comes")
                 yield Opened(answer, *_extent(answer))
         except urllib.error.HTTPError as err:
             if err.code == _NOT_FOUND:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 @dataclass(slots=True)
@@ -20,14 +22,16 @@ class ModelServer:
     """End each answer's body after so many bytes."""
     status: int = 0
     """Answer everything with this."""
+    moved_to: str = ""
+    """Lead everything to this address of a folder."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Path and Range of each request."""
     url: str = ""
 
 
 @contextmanager
-def serving_models(files: dict[str, bytes]) -> Iterator[ModelServer]:
-    """Serve on loopback."""
+def serving_models(files: dict[str, bytes], certificate: Path | None = None) -> Iterator[ModelServer]:
+    """Serve on loopback.   certificate: with its key; https:// then."""
     served = ModelServer(files)
 
     class Handler(BaseHTTPRequestHandler):
@@ -36,6 +40,10 @@ def serving_models(files: dict[str, bytes]) -> Iterator[ModelServer]:
             served.asked.append((self.path, wanted))
             content = served.files.get(self.path.removeprefix("/models/"))
             start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and served.ranges else 0
+            if served.moved_to:
+                self.send_response(302)
+                self.send_header("Location", f"{served.moved_to}/{self.path.removeprefix('/models/')}")
+                return self.end_headers()
             if served.status or content is None:
                 return self.send_error(served.status or 404)
             if start >= len(content) and start:
@@ -51,7 +59,11 @@ def serving_models(files: dict[str, bytes]) -> Iterator[ModelServer]:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    served.url = f"http://127.0.0.1:{server.server_port}/models"
+    if certificate is not None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate)
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    served.url = f"http{'s' if certificate else ''}://127.0.0.1:{server.server_port}/models"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import shutil
+import ssl
+import subprocess
+import urllib.request
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -241,12 +244,63 @@ class TestFromAFolder:
             FolderSource(tmp_path / "absent")
 
 
-def test_manifest_on_the_web_counts_where_the_publisher_states_nothing(server: ModelServer, models: Path) -> None:
-    server.files |= EXTRA
-    with pytest.raises(ModelError, match="is not known"):
-        pull(model(known=False), models, WebSource(server.url))
-    server.files[MANIFEST] = MANIFEST_TEXT
-    assert contents(pull(model(known=False), models, WebSource(server.url))) == {**FILES, **EXTRA}
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a certificate of a private authority for 127.0.0.1; the file holds the key as well."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed: no certificate can be made")
+    file = tmp_path_factory.mktemp("tls") / "server.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+            *("-keyout", str(file), "-out", str(file.with_suffix(".crt")), "-days", "2"),
+            *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    file.write_bytes(file.read_bytes() + file.with_suffix(".crt").read_bytes())
+    return file
+
+
+@pytest.fixture
+def secure_server(certificate: Path) -> Iterator[ModelServer]:
+    """A server that this process trusts."""
+    trusting = ssl.create_default_context(cafile=certificate.with_suffix(".crt"))
+    urllib.request.install_opener(urllib.request.build_opener(urllib.request.HTTPSHandler(context=trusting)))
+    with serving_models({**FILES, **EXTRA}, certificate) as served:
+        yield served
+    urllib.request.install_opener(None)  # the default one again
+
+
+class TestManifestOnTheWeb:
+    """Where the publisher states no sums."""
+
+    def test_manifest_over_https_counts(self, secure_server: ModelServer, models: Path) -> None:
+        with pytest.raises(ModelError, match="is not known"):
+            pull(model(known=False), models, WebSource(secure_server.url))
+        secure_server.files[MANIFEST] = MANIFEST_TEXT
+        assert contents(pull(model(known=False), models, WebSource(secure_server.url))) == {**FILES, **EXTRA}
+
+    def test_manifest_over_http_is_refused_for_whoever_changes_the_files_changes_it_too(
+        self, server: ModelServer, models: Path
+    ) -> None:
+        server.files[MANIFEST] = MANIFEST_TEXT
+        with pytest.raises(ModelError, match=r"over http:// .*--sha256 FILE=SUM"):
+            pull(model(known=False), models, WebSource(server.url))
+        assert server.asked == []
+
+    def test_files_over_http_come_where_their_sums_are_given(self, server: ModelServer, models: Path) -> None:
+        assert contents(pull(model(known=False), models, WebSource(server.url), SUMS)) == FILES
+
+    def test_manifest_over_https_that_leads_to_http_is_refused(
+        self, secure_server: ModelServer, server: ModelServer, models: Path
+    ) -> None:
+        server.files[MANIFEST] = MANIFEST_TEXT
+        secure_server.moved_to = server.url
+        with pytest.raises(ModelError, match=r"SHA256SUMS: leads to http:// "):
+            pull(model(known=False), models, WebSource(secure_server.url))
+        assert not (models / "tiny").exists()
 
 
 def remove(file: Path) -> None:
