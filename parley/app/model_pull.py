@@ -131,11 +131,15 @@ def _append(source: Source, name: str, part: Path, progress: Progress) -> str:
     """Fetch what is missing of a file, and return the sha256 of the whole."""
     have = part.stat().st_size if part.exists() else 0
     with source.open(name, have) as opened, part.open("r+b" if have else "wb") as out:
+        if opened.offset > have:
+            raise ModelUnavailable(f"{name}: the server sends another part than it was asked for: try again")
         _see_room(part, opened.size - opened.offset)
         digest = hashlib.sha256()
         done = 0
         while done < opened.offset:
             kept = out.read(min(CHUNK_BYTES, opened.offset - done))
+            if not kept:
+                raise ModelUnavailable(f"{name}: what had come is no longer there: try again")
             digest.update(kept)
             done += len(kept)
         out.truncate()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,9 @@ from parley.app.model_files import MANIFEST, ModelError, ModelUnavailable, parse
 TIMEOUT_S = 30.0
 """Without a byte from the server."""
 MANIFEST_BYTES = 1 << 20
-_OK, _PARTIAL, _NOT_FOUND, _RANGE_WRONG = 200, 206, 404, 416
+_NUMBER = re.compile("[0-9]{1,18}")
+_SPAN = re.compile(r"bytes (?P<start>[0-9]{1,18})-[0-9]{1,18}/(?:(?P<size>[0-9]{1,18})|\*)")
+_PARTIAL, _NOT_FOUND, _RANGE_WRONG = 206, 404, 416
 SECURE = "https://"
 WEB = (SECURE, "http://")
 """Over either, a file is known by its sum; the sums themselves come from the publisher, the user, or over https."""
@@ -139,12 +142,14 @@ class ModelNotThere(ModelError):
 
 
 def _extent(answer: http.client.HTTPResponse) -> tuple[int, int]:
-    """Return where an answer begins in the file, and the file's size or 0."""
-    length = int(answer.headers.get("Content-Length") or 0)
+    """Return where an answer begins in the file, and the file's size or 0. Raises ModelUnavailable."""
+    length = answer.headers.get("Content-Length", "0")
+    if not _NUMBER.fullmatch(length):
+        raise ModelUnavailable("the server does not say how long its answer is")
     if answer.status != _PARTIAL:
-        return 0, length
-    span = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")[0]
-    start = span.partition("-")[0]
-    if not start.isdigit():
+        return 0, int(length)
+    span = _SPAN.fullmatch(answer.headers.get("Content-Range", ""))
+    if span is None:
         raise ModelUnavailable("the server sends part of a file without saying which")
-    return int(start), int(start) + length if length else 0
+    start, size = int(span["start"]), int(span["size"] or 0)
+    return start, size or (start + int(length) if int(length) else 0)

@@ -24,6 +24,8 @@ class ModelServer:
     """Answer everything with this."""
     moved_to: str = ""
     """Lead everything to this address of a folder."""
+    says: dict[str, str] = field(default_factory=dict)
+    """Headers of an answer with part of a file, whatever was asked for."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Path and Range of each request."""
     url: str = ""
@@ -48,10 +50,12 @@ def serving_models(files: dict[str, bytes], certificate: Path | None = None) -> 
                 return self.send_error(served.status or 404)
             if start >= len(content) and start:
                 return self.send_error(416)
-            self.send_response(206 if start else 200)
-            self.send_header("Content-Length", str(len(content) - start))
+            headers = {"Content-Length": str(len(content) - start)}
             if start:
-                self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+                headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+            self.send_response(206 if start or served.says else 200)
+            for name, value in (headers | served.says).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content[start:][: served.breaks_after])
 

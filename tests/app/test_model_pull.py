@@ -10,6 +10,7 @@ import subprocess
 import urllib.request
 from collections import namedtuple
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from parley.app.model_catalogue import FolderModel, ModelFile
 from parley.app.model_files import MANIFEST, ModelError, ModelState, ModelUnavailable, examine
 from parley.app.model_pull import pull
-from parley.app.model_sources import FolderSource, WebSource
+from parley.app.model_sources import FolderSource, Opened, WebSource
 from tests.app.model_server import ModelServer, serving_models
 
 FILES = {"config.json": b"{}", "model.bin": bytes(range(256)) * 5000}
@@ -93,6 +94,58 @@ class TestFromTheWeb:
         break_off(server, models)
         server.ranges = False
         assert contents(pull(model(), models, WebSource(server.url))) == FILES
+
+    @pytest.mark.parametrize("begun", [False, True])
+    @pytest.mark.parametrize(
+        "says",
+        [
+            {"Content-Range": "bytes 900000-1279999/1280000"},
+            {"Content-Range": "bytes ²-5/6"},
+            {"Content-Range": "of it"},
+            {"Content-Range": "bytes 0-5/1280000", "Content-Length": "many"},
+        ],
+    )
+    def test_server_that_sends_another_part_than_was_asked_for_is_given_up(
+        self, server: ModelServer, models: Path, begun: bool, says: dict[str, str]
+    ) -> None:
+        if begun:
+            break_off(server, models)
+        server.says = says
+        with pytest.raises(ModelUnavailable, match=r"part|long"):
+            pull(model(), models, WebSource(server.url))
+        server.says = {}
+        assert contents(pull(model(), models, WebSource(server.url))) == FILES
+
+    def test_server_that_sends_the_file_in_parts_is_asked_again_by_the_next_pull(
+        self, server: ModelServer, models: Path
+    ) -> None:
+        break_off(server, models)
+        server.breaks_after = 100_000
+        server.says = {"Content-Length": "100000", "Content-Range": "bytes 700000-799999/1280000"}
+        with pytest.raises(ModelUnavailable, match="the source broke off; what has come is kept"):
+            pull(model(), models, WebSource(server.url))
+        server.breaks_after, server.says = None, {}
+        server.asked.clear()
+        assert contents(pull(model(), models, WebSource(server.url))) == FILES
+        assert server.asked == [("/models/model.bin", "bytes=800000-")]
+
+    def test_part_that_loses_its_end_meanwhile_is_told(self, models: Path) -> None:
+        class Losing(FolderSource):
+            @contextmanager
+            def open(self, name: str, offset: int) -> Iterator[Opened]:
+                with super().open(name, offset) as opened:
+                    if offset:
+                        (models / ".tiny.part" / f"{name}.part").write_bytes(b"")
+                    yield opened
+
+        source = models.parent / "carried"
+        source.mkdir()
+        for name, content in FILES.items():
+            (source / name).write_bytes(content)
+        (models / ".tiny.part").mkdir(parents=True)
+        (models / ".tiny.part" / "model.bin.part").write_bytes(FILES["model.bin"][:1000])
+        with pytest.raises(ModelUnavailable, match=r"model\.bin: what had come is no longer there: try again"):
+            pull(model(), models, Losing(source))
 
     def test_part_of_a_longer_file_is_begun_anew(self, server: ModelServer, models: Path) -> None:
         work = models / ".tiny.part"
