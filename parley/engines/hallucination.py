@@ -6,6 +6,7 @@ Pure functions over passages and the utterance's sound; `WhisperRecognizer` asks
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,8 +26,6 @@ PHANTOMS = frozenset(
         "See you in the next video.",
         "Subtitles by the Amara.org community",
         "Transcription by CastingWords",
-        "[Music]",
-        "(silence)",
         "谢谢观看",
         "感谢观看",
         "请不吝点赞 订阅 转发 打赏支持明镜与点点栏目",
@@ -35,10 +34,12 @@ PHANTOMS = frozenset(
     )
 )
 """Nobody says these to a call centre: refused however clear the sound is."""
+SOUNDS = re.compile(r"\s*[\[(]\s*(?:music|silence)\s*[\])][\s.]*", re.IGNORECASE)
+"""In brackets it is a subtitle's word for a sound; without them callers do answer so."""
 DOUBTFUL = frozenset(
     plain(text)
     for text in ("Thank you.", "Thank you very much.", "Thanks.", "You", "Bye.", "Bye-bye.", "Okay.", "So", "Oh", "Hmm",
-                 "I'm sorry.", "The end.", "谢谢", "谢谢大家", "嗯", "好", "再见")
+                 "I'm sorry.", "The end.", "Music", "Silence", "谢谢", "谢谢大家", "嗯", "好", "再见")
 )  # fmt: skip
 """Callers do say these: refused only where there is hardly a sound, or the model itself doubts that anybody spoke."""
 
@@ -74,7 +75,8 @@ class Guards:
     def credible(self, passage: Passage, sound: Sound) -> bool:
         """Tell whether somebody said this."""
         said = plain(passage.text)
-        if not said or said in PHANTOMS or passage.compression_ratio > self.compression:
+        made_up = said in PHANTOMS or SOUNDS.fullmatch(passage.text)
+        if not said or made_up or passage.compression_ratio > self.compression:
             return False
         if passage.mean_log_probability < self.log_probability:
             return False

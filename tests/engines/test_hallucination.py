@@ -15,19 +15,23 @@ SHORT = Sound(sound_ms=100, peak_dbfs=-20.0)
 GUARDS = Guards()
 
 
-@pytest.mark.parametrize("text", ["yes please", "thank you", "Bye.", "you", "谢谢", "four seven one"])
+@pytest.mark.parametrize(
+    "text", ["yes please", "thank you", "Bye.", "you", "谢谢", "four seven one", "Music.", "silence"]
+)
 def test_clear_answers_are_kept(text: str) -> None:
     assert GUARDS.credible(passage(text), CLEAR)
 
 
 @pytest.mark.parametrize("sound", [CLEAR, FAINT, SHORT])
-@pytest.mark.parametrize("text", ["Thanks for watching!", "thank you for watching", "[Music]", "谢谢观看。"])
+@pytest.mark.parametrize(
+    "text", ["Thanks for watching!", "thank you for watching", "[Music]", " (silence).", "[MUSIC]", "谢谢观看。"]
+)
 def test_what_nobody_says_on_the_telephone_is_refused_however_clear_the_sound(text: str, sound: Sound) -> None:
     assert not GUARDS.credible(passage(text), sound)
 
 
 @pytest.mark.parametrize("sound", [FAINT, SHORT])
-@pytest.mark.parametrize("text", ["Thank you.", "You", "Bye-bye.", "嗯"])
+@pytest.mark.parametrize("text", ["Thank you.", "You", "Bye-bye.", "嗯", "Music"])
 def test_doubtful_phrases_are_refused_in_near_silence(text: str, sound: Sound) -> None:
     assert not GUARDS.credible(passage(text), sound)
 
