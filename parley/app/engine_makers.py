@@ -107,7 +107,7 @@ def _openai(settings: OpenaiSettings) -> OpenaiChatModel:
 
 def _llama(settings: LlamaSettings) -> LlamaChatModel:
     return LlamaChatModel(
-        settings.model,
+        Path(settings.model),
         context_tokens=settings.context_tokens,
         contexts=settings.contexts,
         threads=settings.threads,

@@ -83,8 +83,8 @@ class OpenaiSettings(Section):
 class LlamaSettings(Section):
     """A language model inside the worker; needs the extra `llama`."""
 
-    model: Path
-    """A GGUF file."""
+    model: str = Field(min_length=1)
+    """A GGUF file: its name in the folder of `parley models`, or its path."""
     context_tokens: int = Field(default=4096, ge=256)
     """Of one chat: what is longer is refused."""
     contexts: int = Field(default=1, ge=1, le=16)
@@ -118,18 +118,21 @@ class EngineSettings(Section):
         folder: of parley.toml, from which paths count.   data_dir: where models of `parley models` lie.
         """
         placed: dict[str, Section | None] = {}
-        for name, table in (("faster_whisper", self.faster_whisper), ("openai_whisper", self.openai_whisper)):
+        modelled = (
+            ("faster_whisper", self.faster_whisper),
+            ("openai_whisper", self.openai_whisper),
+            ("llama", self.llama),
+        )
+        for name, table in modelled:
             if table is not None:
                 place = model_place(table.model, folder, data_dir)
                 placed[name] = table.model_copy(update={"model": place})
-        piper, openai, llama = self.piper, self.openai, self.llama
+        piper, openai = self.piper, self.openai
         if piper is not None:
             piper = piper.model_copy(update={"folder": folder / piper.folder})
         if openai is not None and openai.api_key_file is not None:
             openai = openai.model_copy(update={"api_key_file": folder / openai.api_key_file})
-        if llama is not None:
-            llama = llama.model_copy(update={"model": folder / llama.model})
-        return self.model_copy(update={**placed, "piper": piper, "openai": openai, "llama": llama})
+        return self.model_copy(update={**placed, "piper": piper, "openai": openai})
 
     def for_worker(self) -> str:
         """Return the settings as JSON for a worker's command line: without the key, which its environment has."""

@@ -200,10 +200,10 @@ def test_certificate_authority_is_read_from_the_settings_folder_or_explained(tmp
 def test_model_without_a_slash_is_one_of_parley_models_and_with_one_a_path(
     tmp_path: Path, model: str, place: str
 ) -> None:
-    tables = "".join(f'[engines.{name}]\nmodel = "{model}"\n' for name in ("faster_whisper", "openai_whisper"))
+    tables = "".join(f'[engines.{name}]\nmodel = "{model}"\n' for name in ("faster_whisper", "openai_whisper", "llama"))
     file = write(tmp_path, tables + MINIMAL)
     engines = load_settings(file).engines
-    for engine in (engines.faster_whisper, engines.openai_whisper):
+    for engine in (engines.faster_whisper, engines.openai_whisper, engines.llama):
         assert engine is not None
         assert engine.model == str(tmp_path / place)
     assert load_engines(file) == engines
