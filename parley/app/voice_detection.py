@@ -14,8 +14,6 @@ from parley.conversation.ports import VoiceDetector
 
 logger = logging.getLogger(__name__)
 
-INSTALL = "pip install 'parley[vad]'"
-
 
 @contextmanager
 def voice_detector(settings: Settings, metrics: Metrics) -> Iterator[VoiceDetector | None]:
@@ -52,6 +50,8 @@ def why_missing(settings: Settings) -> str:
     try:
         import onnxruntime  # noqa: F401 - whether it can be imported is the question
     except ImportError:
-        return f"the package onnxruntime is not installed: {INSTALL}"
+        from parley.engines.extras import how_to_install
+
+        return f"the package onnxruntime is not installed: {how_to_install('vad')}"
     path = SILERO.path(settings.models_dir)
     return "" if path.is_file() else f"{path} is not there: `parley models pull silero` fetches it"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parley.conversation.errors import EngineError, EngineMissing
+from parley.engines.extras import how_to_install
 from parley.engines.transcription import RATE_HZ, Passage, SpokenWord, Stopped, most_tokens, samples_of, windows
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class FasterWhisper:
     def __init__(self, options: FasterWhisperOptions) -> None:
         """Look whether package and model are there; the model is loaded by `load()`. Raises EngineMissing."""
         if importlib.util.find_spec("faster_whisper") is None:
-            raise EngineMissing("faster-whisper is not installed: pip install faster-whisper")
+            raise EngineMissing(f"faster-whisper is not installed: {how_to_install('faster-whisper')}")
         missing = [name for name in FILES if not (options.folder / name).is_file()]
         if missing:
             raise EngineMissing(

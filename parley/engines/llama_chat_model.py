@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from parley.conversation.errors import EngineError, EngineMissing, EngineUnavailable
 from parley.conversation.ports import ChatMessage, ChatRequest, ChatUsage, TextDelta, ToolCall
 from parley.engines.breakable import run_breakable
+from parley.engines.extras import how_to_install
 from parley.engines.llama_prompt import plain_messages, read_tool_reply, tools_schema
 
 if TYPE_CHECKING:  # the package behind it is an extra
@@ -164,7 +165,7 @@ def _library() -> type[Context]:
     except (ImportError, OSError, RuntimeError) as err:  # the latter two where its library does not load
         raise EngineMissing(
             "the package llama-cpp-python is not there, or its library does not load here: "
-            "pip install 'parley[llama]' (it compiles)"
+            f"{how_to_install('llama')} (it compiles)"
         ) from err
     return Context
 

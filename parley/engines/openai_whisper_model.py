@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parley.conversation.errors import EngineError, EngineMissing
+from parley.engines.extras import how_to_install
 from parley.engines.transcription import (
     RATE_HZ,
     Passage,
@@ -57,7 +58,7 @@ class OpenaiWhisper:
     def __init__(self, options: OpenaiWhisperOptions) -> None:
         """Look whether package and checkpoint are there; it is loaded by `load()`. Raises EngineMissing."""
         if importlib.util.find_spec("whisper") is None:
-            raise EngineMissing("openai-whisper is not installed: pip install openai-whisper")
+            raise EngineMissing(f"openai-whisper is not installed: {how_to_install('openai-whisper')}")
         self._checkpoint = options.checkpoint()
         self._options = options
         self._model: Whisper | None = None

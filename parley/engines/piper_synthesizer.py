@@ -18,6 +18,7 @@ from media_core.resampler import Resampler
 from parley.conversation.errors import EngineError, EngineMissing, EngineTimeout
 from parley.conversation.ports import SpeechChunk, SpeechRequest, WordTime
 from parley.engines.breakable import run_breakable
+from parley.engines.extras import how_to_install
 from parley.engines.speech_level import level
 from parley.engines.speech_program import RATES_HZ, clean
 
@@ -181,7 +182,7 @@ def _library() -> tuple[type[Voice], type[Breaker]]:
     try:
         from parley.engines.piper_voice import Breaker, Voice  # noqa: PLC0415 (an extra)
     except ImportError as err:
-        raise EngineMissing("the package piper-tts is not there, or not whole: pip install 'parley[piper]'") from err
+        raise EngineMissing(f"the package piper-tts is not there, or not whole: {how_to_install('piper')}") from err
     return Voice, Breaker
 
 

@@ -4,6 +4,7 @@ import asyncio
 import builtins
 import logging
 import shutil
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -56,7 +57,9 @@ def test_missing_package_is_told_with_what_to_do(
     without_onnxruntime(monkeypatch)
     with voice_detector(settings_in(tmp_path), Metrics()) as detector:
         assert detector is None
-    assert warnings_of(caplog) == ["the package onnxruntime is not installed: pip install 'parley[vad]'"]
+    assert warnings_of(caplog) == [
+        f"the package onnxruntime is not installed: {sys.executable} -m pip install 'parley[vad]'"
+    ]
 
 
 def test_missing_model_is_told_with_what_to_do(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -25,7 +25,9 @@ def test_package_that_is_not_installed_is_named_with_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], object], package: str
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(EngineMissing, match=f"{package} is not installed: pip install {package}"):
+    with pytest.raises(
+        EngineMissing, match=rf"{package} is not installed: .*python.* -m pip install 'parley\[{package}\]'"
+    ):
         make(tmp_path)
 
 
