@@ -9,7 +9,10 @@ from pathlib import Path
 from tools.places import CACHE, ENVIRONMENT, REPOSITORY, Stamp, say
 
 FOLDER = CACHE / "models"
-_FETCH = "import sys, pathlib, parley.app.model_files as m; m.fetch_silero(pathlib.Path(sys.argv[1]))"
+_FETCH = (
+    "import sys, pathlib; from parley.app import model_catalogue, model_files; "
+    "model_files.fetch_from_wheel(model_catalogue.SILERO, pathlib.Path(sys.argv[1]))"
+)
 
 
 def prepare() -> None:

