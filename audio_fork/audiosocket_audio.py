@@ -13,10 +13,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from audio_fork.codecs import check_audiosocket_codec
-from audio_fork.errors import NoPeer
+from audio_fork.errors import NoPeer, NotConnectable
 from audio_fork.media_engine import MediaEngine
 from audio_fork.paced_audio import PacedAudio
 from media_core.engine_events import EventKind, PeerEnd
+from media_core.errors import EngineError
 from media_core.events import DigitHeard
 
 logger = logging.getLogger(__name__)
@@ -66,11 +67,15 @@ class AudioSocketAudio(PacedAudio):
     async def connected(self) -> None:
         """Wait until the PBX has connected.
 
-        Raises NoPeer when it does not within the time given to `expect()`. Cancelling: the id stays valid.
+        Raises NoPeer when it does not within the time given to `expect()`, or its connection could not be taken up.
+        Cancelling: the id stays valid.
         """
         await self._decided.wait()
         if self._link is None:
-            raise NoPeer("Asterisk did not connect to the AudioSocket port in time, or the call was over before")
+            raise NoPeer(
+                "Asterisk did not connect to the AudioSocket port in time, its connection could not be taken up, or "
+                "the call was over before"
+            )
 
     async def over(self) -> None:
         """Wait until the media have ended, by whomever."""
@@ -83,22 +88,25 @@ class AudioSocketAudio(PacedAudio):
 
     def close(self) -> None:
         """End the media and hang up, at once; the id is void. May be called twice."""
-        self._withdraw(self.connection_id)
         self._end()
-        self._decided.set()
 
     # --- what the server does -------------------------------------------------------------------------------
 
     def begin(self, link: Link, sock: socket.socket) -> None:
-        """Start the media: the PBX has connected and shown the id. Raises EngineError of media_core."""
-        self.session.link(sock, keys=self._digits)
+        """Start the media: the PBX has connected and shown the id.
+
+        Raises NotConnectable when the system has no descriptor for it, or the engine does not take it.
+        """
+        try:
+            self.session.link(sock, keys=self._digits)
+        except (EngineError, OSError) as err:
+            raise NotConnectable(f"the media engine cannot take the PBX's connection: {err}") from err
         self._link = link
         self._decided.set()
 
     def give_up(self) -> None:
         """The time to connect has passed."""
         self._end()
-        self._decided.set()
 
     # --- what the engine tells ------------------------------------------------------------------------------
 
@@ -119,6 +127,8 @@ class AudioSocketAudio(PacedAudio):
         if self._final is None and unsent:
             logger.warning("the PBX did not take all of the audio in time", extra={"frames": unsent})
         super()._end()
+        self._withdraw(self.connection_id)
+        self._decided.set()
         self._over.set()
         if self._link is not None:
             self._link.close()

@@ -1,4 +1,4 @@
-"""The first message of an AudioSocket connection, by which the PBX shows who it is. Pure, no I/O.
+"""The first message of an AudioSocket connection, by which the PBX shows who it is, and the last. Pure, no I/O.
 
 A message is one octet of kind, two of length (big-endian) and the payload. What follows the id is read by the media
 engine (media_core/native/audiosocket.h).
@@ -15,6 +15,8 @@ ID_KIND = 0x01
 ID_OCTETS = 16
 """The connection's UUID, binary."""
 _HEADER = struct.Struct("!BH")
+HANG_UP = bytes(_HEADER.size)
+"""The message after which the PBX closes the connection, and its caller goes on in the dialplan."""
 
 
 class IdMessage:

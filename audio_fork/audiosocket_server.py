@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from audio_fork.audiosocket_audio import AudioSocketAudio
-from audio_fork.audiosocket_protocol import IdMessage
-from audio_fork.errors import BadPeer, NoFreePort
+from audio_fork.audiosocket_protocol import HANG_UP, IdMessage
+from audio_fork.errors import BadPeer, NoFreePort, NotConnectable
 from audio_fork.media_engine import MediaEngine
 from audio_fork.refusals import Refusals
 from audio_fork.sockets import Address, not_our_address, notice_dead_peer
+
+logger = logging.getLogger(__name__)
 
 CONNECT_WITHIN_S = 5.0
 """How long an id waits for its connection."""
@@ -94,7 +97,7 @@ class AudioSocketServer:
         """Issue an id, valid once and for `within_s`, and return the audio that begins when the PBX shows it.
 
         codec: `slin` or `slin16`. digits: report keys in the media, for calls whose PBX does not report them by events.
-        Raises UnknownCodec.
+        Raises UnknownCodec, TooManyCalls.
         """
         connection_id = str(uuid.uuid4())
         engine = min(self.engines, key=lambda engine: engine.calls)
@@ -245,10 +248,19 @@ class _Connection(asyncio.BufferedProtocol):
             return
         self._stop_waiting()
         self._server.settle(self)
-        self._audio = audio
-        if self._transport is not None:
-            self._transport.pause_reading()
+        if self._transport is None:
+            return
+        self._transport.pause_reading()
+        try:
             audio.begin(self, self._socket)
+        except NotConnectable as err:
+            logger.error("a caller's AudioSocket connection cannot be taken up", extra={"reason": str(err)})
+            self._server.refuse("not_taken", self._stranger)
+            audio.fail("the PBX's connection could not be taken up")
+            self._transport.write(HANG_UP)
+            self.close()
+        else:
+            self._audio = audio
 
     def _wait(self, delay_s: float, then: Callable[[], None]) -> None:
         self._stop_waiting()

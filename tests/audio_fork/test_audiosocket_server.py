@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import socket
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import ExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 
 import pytest
 import uvloop
@@ -404,6 +406,63 @@ async def test_more_calls_than_the_engines_carry_are_refused(server: AudioSocket
     for audio in waiting:
         audio.close()
     server.expect().close()
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_caller_for_whom_there_is_no_descriptor_is_hung_up_and_his_waiter_is_told(
+    new_loop: Callable[[], asyncio.AbstractEventLoop], caplog: pytest.LogCaptureFixture
+) -> None:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(come_without_descriptors())
+    assert "cannot be taken up" in caplog.text
+
+
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    """Let the system refuse every descriptor that this process asks for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def come_without_descriptors() -> None:
+    async with listening(ManualTime()) as server:
+        audio = server.expect()
+        with socket.create_connection(server.address) as pbx:
+            pbx.settimeout(5)
+            async with asyncio.timeout(5):
+                while not server.unidentified:
+                    await asyncio.sleep(0)
+                with no_descriptors():
+                    pbx.sendall(encode(Kind.ID, uuid.UUID(audio.connection_id).bytes))
+                    with pytest.raises(NoPeer):
+                        await audio.connected()
+                await audio.over()
+                assert await refused(server, "not_taken")
+            assert server.engines[0].calls == 0
+            assert await asyncio.to_thread(pbx.recv, 100) == encode(Kind.HANGUP)
+        async with asyncio.timeout(5):
+            while server.connections:
+                await asyncio.sleep(0)
+
+
+async def test_audio_that_fails_while_it_is_waited_for_tells_its_waiter_and_lets_nobody_in(
+    server: AudioSocketServer, connect: Connect
+) -> None:
+    audio = server.expect()
+    audio.fail("the media engine has stopped")
+    async with asyncio.timeout(5):
+        with pytest.raises(NoPeer):
+            await audio.connected()
+    peer = await connect()
+    peer.identify(audio.connection_id)
+    assert await peer.is_cut_off()
+    assert await refused(server, "unknown_id")
 
 
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
