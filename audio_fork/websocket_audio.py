@@ -38,6 +38,7 @@ from audio_fork.websocket_protocol import (
     stop_buffering_command,
 )
 from media_core.engine_events import EventKind
+from media_core.errors import EngineStopped
 from media_core.events import MarkReached, PlayoutStarted
 
 logger = logging.getLogger(__name__)
@@ -92,7 +93,8 @@ class WebSocketAudio(EngineAudio):
         """Connect to the media leg that waits at `url`, and start the media.
 
         tls: for `wss://`, None for the system's authorities. Raises NotConnectable when it is connected or closed
-        already, NoPeer when nobody takes the connection, BadPeer when the other side speaks another protocol or codec.
+        already, or the engine does not obey; NoPeer when nobody takes the connection; BadPeer when the other side
+        speaks another protocol or codec.
         """
         self._check_unconnected()
         socket = await AiohttpMediaSocket.open(url, tls)
@@ -104,14 +106,20 @@ class WebSocketAudio(EngineAudio):
         socket.start(self)
 
     def begin(self, socket: MediaSocket, started: MediaStarted) -> None:
-        """Start the media over an open connection. Raises NotConnectable, BadPeer."""
+        """Start the media over an open connection.
+
+        Raises NotConnectable, also when the engine does not obey, and BadPeer.
+        """
         self._check_unconnected()
         if (started.codec, started.frame_octets) != (self._codec.name, self._codec.frame_octets):
             raise BadPeer(
                 f"Asterisk's media leg has {started.codec} in frames of {started.frame_octets} octets; "
                 f"{self._codec.name} was asked for"
             )
-        self.session.begin()
+        try:
+            self.session.begin()
+        except EngineStopped as err:
+            raise NotConnectable(f"the media engine cannot take the call: {err}") from err
         self._socket = socket
         self._feed(fill=True)
 

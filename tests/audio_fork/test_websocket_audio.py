@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from audio_fork.errors import BadPeer, NotConnectable, UnknownCodec
+from audio_fork.media_engine import MediaEngine
 from audio_fork.recording import StereoRecorder
 from audio_fork.websocket_audio import AHEAD_FRAMES, IDLE_FRAMES, WebSocketAudio
 from audio_fork.websocket_protocol import MediaStarted
+from media_core.engine import Engine
 from media_core.events import AudioEvent, MarkReached, PeerGone, PlayoutStarted
 from tests.audio_fork.fake_media_leg import FakeMediaLeg
 from tests.audio_fork.virtual_time import ManualTime, close_engines
@@ -317,6 +319,15 @@ def test_a_media_leg_of_another_codec_is_refused(started: MediaStarted) -> None:
     audio = WebSocketAudio(time.media_engine(), "slin")
     with pytest.raises(BadPeer, match="slin was asked for"):
         audio.begin(FakeMediaLeg("slin", time), started)
+
+
+def test_an_engine_that_does_not_obey_is_no_error_of_the_media_cores() -> None:
+    time = ManualTime()
+    native = Engine(capacity=1, threaded=False)
+    audio = WebSocketAudio(MediaEngine(native), "slin")
+    native.close()
+    with pytest.raises(NotConnectable, match="engine"):
+        audio.begin(FakeMediaLeg("slin", time), MediaStarted("slin", 320))
 
 
 async def test_a_connection_has_one_peer_and_none_after_its_end(call: Call) -> None:
