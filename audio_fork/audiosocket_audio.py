@@ -1,7 +1,8 @@
 """One call's audio over AudioSocket: the PBX connects to us by TCP and shows the id that we have issued.
 
 `AudioSocketServer.expect()` makes it; it can be handed to a conversation before the PBX has connected. From then on the
-media engine reads and writes the connection. Asterisk plays what it gets at once, so our clock paces.
+media engine reads and writes the connection. Asterisk plays what it gets at once, so our clock paces. While it takes
+nothing, what is played waits.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ class AudioStats:
     sent: int
     """Packets sent."""
     unsent: int
-    """Packets that could not be sent: the kernel did not take them, or the peer does not read."""
+    """Packets that the kernel did not take; over AudioSocket the frames for which what is played had to wait, because
+    the peer did not read."""
     lost: int
     """Packets of the peer missing by their sequence (RTP)."""
     late: int

@@ -70,18 +70,20 @@ static bool give_rest(pm_link *link) {
     return link->rest_size == 0;
 }
 
-bool pm_link_send(pm_link *link, const uint8_t *payload) {
+static size_t frame_size(const pm_link *link) { return PM_AUDIOSOCKET_HEADER_SIZE + link->reader.frame_octets; }
+
+bool pm_link_takes(pm_link *link) {
+    return !link->over && give_rest(link) && unacknowledged(link) < PM_LINK_UNSENT_FRAMES * frame_size(link);
+}
+
+void pm_link_send(pm_link *link, const uint8_t *payload) {
     uint8_t frame[PM_LINK_FRAME_MAX];
-    size_t payload_size = link->reader.frame_octets;
-    size_t size = PM_AUDIOSOCKET_HEADER_SIZE + payload_size;
-    if (link->over || !give_rest(link) || unacknowledged(link) >= PM_LINK_UNSENT_FRAMES * size) return false;
-    (void)pm_audiosocket_write_header(frame, link->reader.audio_kind, payload_size);
-    memcpy(frame + PM_AUDIOSOCKET_HEADER_SIZE, payload, payload_size);
+    size_t size = frame_size(link);
+    size_t header = pm_audiosocket_write_header(frame, link->reader.audio_kind, link->reader.frame_octets);
+    memcpy(frame + header, payload, link->reader.frame_octets);
     size_t taken = give(link, frame, size);
-    if (taken == 0) return false;
     link->rest_size = size - taken;
     memcpy(link->rest, frame + taken, link->rest_size);
-    return true;
 }
 
 void pm_link_hang_up(pm_link *link) {

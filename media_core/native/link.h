@@ -3,12 +3,13 @@
  *   pm_link_init                        take a connection that has shown its id
  *   media thread:    pm_link_receive    what has come, without waiting
  *                    pm_link_find       the next thing in it
- *                    pm_link_send       20 ms, or nothing where the peer does not take them
+ *                    pm_link_takes      whether the peer takes another 20 ms
+ *                    pm_link_send       20 ms, where it does
  *                    pm_link_hang_up    say that it is over, if there is place for that
  *
  * Asterisk plays at once whatever comes. So no more is sent than PM_LINK_UNSENT_FRAMES that it has not acknowledged:
- * more would be heard in one burst when the network is back. Of a frame that the system takes in part the rest waits
- * here, and goes first.
+ * more would be heard in one burst when the network is back. What the system does not take of a frame waits here, and goes
+ * first.
  */
 #ifndef PM_LINK_H
 #define PM_LINK_H
@@ -33,7 +34,7 @@ typedef struct {
     size_t octets_size;    /* what has come and is not read yet */
     size_t octets_used;
     uint8_t octets[PM_LINK_READ];
-    size_t rest_size;      /* of a frame that the system took in part */
+    size_t rest_size;      /* of a frame that the system took in part, or not yet */
     uint8_t rest[PM_LINK_FRAME_MAX];
 } pm_link;
 
@@ -46,8 +47,11 @@ bool pm_link_receive(pm_link *link, size_t most);
 /* False: nothing more in what has come. */
 bool pm_link_find(pm_link *link, pm_found *found);
 
-/* False: the peer does not take it, and it is left out. payload: 20 ms of the codec's. */
-bool pm_link_send(pm_link *link, const uint8_t *payload);
+/* False: the peer has too much already, or the connection is over. */
+bool pm_link_takes(pm_link *link);
+
+/* After pm_link_takes() has said yes. payload: 20 ms of the codec's. */
+void pm_link_send(pm_link *link, const uint8_t *payload);
 
 void pm_link_hang_up(pm_link *link);
 

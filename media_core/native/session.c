@@ -280,9 +280,8 @@ static void speak(pm_session *session, int16_t *pcm, const pm_beat *beat) {
     tell_playout(session, &frame, pm_session_now(session), beat->events);
 }
 
-/* Account for a frame that was never sent. */
+/* Say nothing: what is played waits. */
 static void fall_silent(pm_session *session, int16_t *pcm) {
-    session->counts.skipped_frames++;
     pm_session_pause_stream(session);
     memset(pcm, 0, (size_t)session->codec.frame_samples * sizeof *pcm);
 }
@@ -325,12 +324,14 @@ void pm_session_beat(pm_session *session, const pm_beat *beat) {
     session->counts.late_beats += beat->behind_ns > PM_LATE_NS;
     listen_on(session, heard, beat->events);
     if (session->feed != NULL) {
-        /* What is said goes by other ways. */
-        memset(said, 0, (size_t)session->codec.frame_samples * sizeof *said);
-    } else if (beat->sending) {
-        speak(session, said, beat);
-    } else {
+        fall_silent(session, said); /* what is said goes by other ways */
+    } else if (!beat->sending) {
+        session->counts.skipped_frames++;
         fall_silent(session, said);
+    } else if (session->link != NULL && !pm_session_takes_message(session)) {
+        fall_silent(session, said);
+    } else {
+        speak(session, said, beat);
     }
     if (session->tap != NULL) record(session, heard, said, beat->events);
     ring_alarm(session, beat->events);

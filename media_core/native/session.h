@@ -74,7 +74,7 @@ typedef struct {
     int64_t restarts;     /* new streams (another SSRC) from the peer's address */
     int64_t strangers;    /* datagrams from another address; counted here for a socket of the session's own only */
     int64_t sent;
-    int64_t unsent;       /* packets that the kernel did not take */
+    int64_t unsent;       /* packets that the kernel did not take; over AudioSocket frames that waited for the peer */
     int64_t late_beats;   /* more than 5 ms after their time */
     int64_t skipped_frames; /* never sent because the thread stood still */
     int64_t underruns;

@@ -83,12 +83,15 @@ void pm_session_hear_feed(pm_session *session, int64_t latest_ns) {
     }
 }
 
+bool pm_session_takes_message(pm_session *session) {
+    bool takes = pm_link_takes(session->link);
+    session->counts.unsent += !takes && !session->link->over;
+    return takes;
+}
+
 void pm_session_send_message(pm_session *session, const int16_t *pcm) {
     uint8_t payload[PM_PAYLOAD_MAX];
     (void)pm_session_encode(session, pcm, payload);
-    if (pm_link_send(session->link, payload)) {
-        session->counts.sent++;
-    } else {
-        session->counts.unsent++;
-    }
+    pm_link_send(session->link, payload);
+    session->counts.sent++;
 }

@@ -6,7 +6,7 @@
  *   pm_session_heard            the peer is alive
  *   pm_session_encode           one frame as the codec has it
  *   pm_session_send_packet, pm_session_pause_stream      over RTP
- *   pm_session_send_message                              over AudioSocket
+ *   pm_session_takes_message, pm_session_send_message    over AudioSocket
  */
 #ifndef PM_SESSION_PARTS_H
 #define PM_SESSION_PARTS_H
@@ -54,6 +54,8 @@ void pm_session_send_packet(pm_session *session, const int16_t *pcm, const uint8
 /* Let 20 ms pass without a packet. */
 void pm_session_pause_stream(pm_session *session);
 
+/* False: the peer does not take 20 ms now, which is counted while it is there. */
+bool pm_session_takes_message(pm_session *session);
 void pm_session_send_message(pm_session *session, const int16_t *pcm);
 
 #endif

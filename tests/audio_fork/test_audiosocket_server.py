@@ -306,7 +306,12 @@ async def test_a_pbx_that_does_not_close_is_cut_off(
     ],
 )
 async def test_the_end_of_the_connection_is_told(
-    server: AudioSocketServer, connect: Connect, time: ManualTime, last: bytes, reason: str
+    server: AudioSocketServer,
+    connect: Connect,
+    time: ManualTime,
+    last: bytes,
+    reason: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     audio = server.expect()
     peer = await connect()
@@ -316,7 +321,9 @@ async def test_the_end_of_the_connection_is_told(
     await peer.writer.drain()
     await peer.close()
     assert await all_events(audio, time) == [PeerGone(reason)]
+    assert audio.stats().unsent == 0
     await audio.aclose()
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("digits", [True, False])
