@@ -115,7 +115,7 @@ class AudioSocketAudio(PacedAudio):
         """Take an event of the engine's (see `EngineCall`)."""
         match kind:
             case EventKind.PEER_GONE:
-                self.fail(REASONS[PeerEnd(code)])
+                self._lose_peer(REASONS[PeerEnd(code)])
             case EventKind.DIGIT_PRESSED:
                 self._events.put(DigitHeard(chr(code), position))
             case _:

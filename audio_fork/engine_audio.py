@@ -51,6 +51,8 @@ class EngineAudio(ABC):
         self._recorder: StereoRecorder | None = None
         self._recorded = asyncio.Event()
         """The recording is whole."""
+        self._ending = False
+        """The connection ends when the recording is whole."""
         self._final: _Final | None = None
         engine.enter(self)
 
@@ -144,15 +146,25 @@ class EngineAudio(ABC):
                 self._drain_recording()
                 if kind == EventKind.TAP_ENDED:
                     self._recorded.set()
+                    if self._ending:
+                        self._end()
             case _:
                 pass
 
     def fail(self, reason: str) -> None:
         """Report PeerGone and end: nothing comes or goes any more."""
-        self._events.put(PeerGone(reason))
+        self._tell_gone(reason)
         self._end()
 
     # --- for the transports ---------------------------------------------------------------------------------
+
+    def _lose_peer(self, reason: str) -> None:
+        """Report PeerGone, and end as soon as a recording has everything up to now."""
+        self._tell_gone(reason)
+        if self._recorder is None:
+            self._end()
+        else:
+            self._end_tap()
 
     def _record(self, position: int, caller: bytes, agent: bytes) -> None:
         """Give the recorder what both have said from a position on."""
@@ -188,6 +200,7 @@ class EngineAudio(ABC):
             return
         self._drain_recording()
         self._final = _Final(self.session.position, self._counted())
+        self._recorded.set()
         self._engine.dismiss(self)
         self._blocks.close()
         self._events.close()
@@ -202,10 +215,20 @@ class EngineAudio(ABC):
         while (found := self.session.recorded()) is not None:
             self._record(*found)
 
+    def _tell_gone(self, reason: str) -> None:
+        self._events.put(PeerGone(reason))
+        self._events.close()
+        self._blocks.close()
+
+    def _end_tap(self) -> None:
+        if not self._ending:
+            self._ending = True
+            self._recorded.clear()
+            self.session.record(False)
+
     async def _end_recording(self) -> None:
         """Let the recording have everything up to now."""
-        self._recorded.clear()
-        self.session.record(False)
+        self._end_tap()
         self._engine.poll()
         try:
             async with asyncio.timeout(RECORDING_ENDS_WITHIN_S):

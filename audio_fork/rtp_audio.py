@@ -74,7 +74,7 @@ class RtpAudio(PacedAudio):
     def take(self, kind: EventKind, position: int, value: int, code: int) -> None:
         """Take an event of the engine's (see `EngineCall`)."""
         if kind == EventKind.PEER_SILENT:
-            self.fail(f"no packet for {value} ms")
+            self._lose_peer(f"no packet for {value} ms")
         else:
             super().take(kind, position, value, code)
 

@@ -7,8 +7,10 @@ import os
 import resource
 import socket
 import uuid
+import wave
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 
 import pytest
 import uvloop
@@ -17,6 +19,9 @@ from audio_fork import audiosocket_server
 from audio_fork.audiosocket_audio import AudioSocketAudio
 from audio_fork.audiosocket_server import AudioSocketServer
 from audio_fork.errors import NoFreePort, NoPeer, NotOurAddress, TooManyCalls, UnknownCodec
+from audio_fork.media_engine import MediaEngine
+from audio_fork.recording import StereoRecorder
+from media_core.engine import Engine
 from media_core.events import AudioEvent, DigitHeard, PeerGone
 from tests.audio_fork.virtual_time import ManualTime
 from tests.support.audiosocket import Kind, encode
@@ -324,6 +329,70 @@ async def test_the_end_of_the_connection_is_told(
     assert audio.stats().unsent == 0
     await audio.aclose()
     assert caplog.records == []
+
+
+async def test_a_recording_is_whole_when_the_pbx_hangs_up(
+    server: AudioSocketServer, connect: Connect, time: ManualTime, tmp_path: Path
+) -> None:
+    audio = server.expect()
+    recorder = StereoRecorder(tmp_path / "call.wav", 8000)
+    audio.record_to(recorder)
+    peer = await connect()
+    peer.identify(audio.connection_id)
+    await audio.connected()
+    audio.play(LOUD * 8000)
+    time.advance(200)
+    peer.send(encode(Kind.HANGUP))
+    assert (await all_events(audio, time))[-1] == PeerGone("the PBX hung up")
+    async with asyncio.timeout(5):
+        while server.engines[0].calls:
+            time.advance(20)
+            await asyncio.sleep(0)
+    await audio.aclose()
+    await recorder.aclose()
+    assert agents_side(tmp_path / "call.wav").count(LOUD) == audio.played_samples > 0
+
+
+async def test_a_hang_up_that_meets_the_closing_of_a_recorded_call_costs_no_time_and_nothing_of_it(
+    time: ManualTime, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    native = Engine(capacity=1, threaded=False)
+    engine = MediaEngine(native, monotonic=time.monotonic, call_later=time.call_later)
+    recorder = StereoRecorder(tmp_path / "call.wav", 8000)
+    audio = AudioSocketAudio(engine, "slin", "id", withdraw=lambda _: None)
+    audio.record_to(recorder)
+    pbx, ours = socket.socketpair()
+    with pbx, ours:
+        ours.setblocking(False)
+        audio.begin(Unclosed(), ours)
+        audio.play(LOUD * 8000)
+        native.step(time.now)
+        native.step(time.now + 0.2)
+        pbx.send(encode(Kind.HANGUP))
+        native.step(time.now + 0.3)  # its end waits to be told
+        await audio.aclose()
+    await recorder.aclose()
+    engine.close()
+    assert [event async for event in audio.events() if isinstance(event, PeerGone)] == [PeerGone("the PBX hung up")]
+    assert caplog.records == []
+    assert agents_side(tmp_path / "call.wav").count(LOUD) == audio.played_samples > 0
+
+
+class Unclosed:
+    """A link that leaves its socket to the test."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+LOUD = b"\x88\x13"
+
+
+def agents_side(path: Path) -> list[bytes]:
+    """Return a recording's samples on the right."""
+    with wave.open(str(path), "rb") as wav:
+        stereo = wav.readframes(wav.getnframes())
+    return [stereo[at : at + 2] for at in range(2, len(stereo), 4)]
 
 
 @pytest.mark.parametrize("digits", [True, False])
