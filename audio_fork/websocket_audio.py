@@ -270,6 +270,8 @@ class WebSocketAudio(EngineAudio):
         )
 
     def _end(self) -> None:
+        if self._far.started_s is not None:
+            self._note_handed(self._engine.now_s())
         self._stop_filling()
         super()._end()
 

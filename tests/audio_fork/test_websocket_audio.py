@@ -313,6 +313,15 @@ async def test_the_end_of_the_connection_is_told_once(call: Call) -> None:
     assert await call.events() == [PeerGone("the PBX closed the connection")]
 
 
+async def test_what_was_handed_out_until_the_end_of_the_connection_counts_as_played(call: Call) -> None:
+    call.audio.play(sound(2000))
+    call.time.advance(520)
+    played = call.audio.played_samples
+    call.time.now += 0.04
+    call.audio.fail("the PBX closed the connection")
+    assert call.audio.played_samples == played + 2 * FRAME
+
+
 @pytest.mark.parametrize("started", [MediaStarted("ulaw", 160), MediaStarted("slin", 640), MediaStarted("slin16", 640)])
 def test_a_media_leg_of_another_codec_is_refused(started: MediaStarted) -> None:
     time = ManualTime()
