@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from parley.app.file_settings import FileSettings
 from parley.app.settings_tables import Section, SettingsError
 
 MODELS_FOLDER = "models"
@@ -144,27 +145,13 @@ def model_place(model: str, folder: Path, data_dir: Path) -> str:
     return str(folder / model if "/" in model else data_dir / MODELS_FOLDER / model)
 
 
-class WorkerEngines(BaseSettings):
+class WorkerEngines(FileSettings):
     """What a worker of its own reads in parley.toml; the environment wins."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="PARLEY_", env_nested_delimiter="__", extra="ignore", frozen=True, case_sensitive=False
-    )
+    model_config = SettingsConfigDict(extra="ignore")
 
     data_dir: Path = Path("parley-data")
     engines: EngineSettings = EngineSettings()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over the file."""
-        return (EnvSettingsSource(settings_cls), init_settings)
 
 
 class ToldEngines(WorkerEngines):

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Self, TypeVar, get_args
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from parley.app.engine_settings import MODELS_FOLDER, EngineSettings, WorkerEngines
+from parley.app.file_settings import FileSettings
 from parley.app.settings_tables import (
     AgentSettings,
     AmiSettings,
@@ -44,12 +45,10 @@ APPLICATION_VARIABLE = "PARLEY_ASTERISK__APPLICATION"
 PasswordSection = TypeVar("PasswordSection", AmiSettings, AsteriskSettings)
 
 
-class Settings(BaseSettings):
+class Settings(FileSettings):
     """All settings. Relative paths count from the folder of parley.toml."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="PARLEY_", env_nested_delimiter="__", extra="forbid", frozen=True, case_sensitive=False
-    )
+    model_config = SettingsConfigDict(extra="forbid")
 
     data_dir: Path = Path("parley-data")
     flow_folders: tuple[Path, ...] = ()
@@ -102,18 +101,6 @@ class Settings(BaseSettings):
                     "folder; docs/engines.md says what belongs there"
                 )
         return self
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over the file."""
-        return (EnvSettingsSource(settings_cls), init_settings)
 
     @property
     def application_names(self) -> tuple[str, str]:
